@@ -1,0 +1,45 @@
+"""Reads steps and rows as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mda.errors import UserError
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """`1300,1500` as integers. Raises UserError otherwise."""
+    try:
+        steps = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"'{text}' is not a list of steps; write 1300 or 1300,1500.") from None
+    if min(steps) < 0:
+        raise UserError(f"'{text}' holds a negative step; steps count from 0.")
+    return steps
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """`A:B` as two integers. Raises UserError otherwise."""
+    try:
+        start, stop = text.split(":")
+        return int(start), int(stop)
+    except ValueError:
+        raise UserError(f"'{text}' is not a range of rows; write A:B, for example 0:4096.") from None
+
+
+def parse_rows(text: str) -> tuple[int, ...]:
+    """`12,40,100:120` or `@FILE` with one such entry a line. Raises UserError otherwise."""
+    if text.startswith("@"):
+        try:
+            text = ",".join(Path(text[1:]).read_text().split())
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"{text[1:]} is not a text file of row numbers, one a line.") from None
+    rows: list[int] = []
+    for part in filter(None, text.split(",")):
+        if ":" in part:
+            rows.extend(range(*parse_range(part)))
+        elif part.strip().isdecimal():
+            rows.append(int(part))
+        else:
+            raise UserError(f"'{part}' is not a row number; write 12,40,100:120.")
+    return tuple(rows)

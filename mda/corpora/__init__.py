@@ -1,0 +1,1 @@
+"""Where a study's rows come from: the generated demo corpus, and files of token ids or text."""

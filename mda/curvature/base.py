@@ -1,0 +1,63 @@
+"""The seam behind which curvatures differ: observe fit rows in a few passes, then solve (H + damping) X = V.
+
+H is the Fisher of a row's summed loss, per block: E_row[vec(G) vec(G)^T] with G = sum_t x_t g_t^T from labels
+sampled from the model. All approximations use the same damping, so that they differ in curvature alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+import torch
+
+from mda.heads.blocks import Block, Side
+
+Key = TypeVar("Key")
+
+DAMPING_SHARE = 0.1
+SMALLEST_DENOMINATOR = 1e-5
+
+
+def damped(eigenvalues: torch.Tensor) -> torch.Tensor:
+    """max(lambda + 0.1 * mean(lambda), 1e-5), as in the released code of Chen et al. 2026."""
+    return (eigenvalues + DAMPING_SHARE * eigenvalues.mean()).clamp(min=SMALLEST_DENOMINATOR)
+
+
+def add_to(store: dict[Key, torch.Tensor], key: Key, value: torch.Tensor) -> None:
+    """Add a tensor to a running sum, in fp64 because thousands of batches go in."""
+    store[key] = store[key] + value if key in store else value.double()
+
+
+class Curvature(ABC):
+    """Curvature of some blocks, fitted on rows.
+
+    Use: for each pass 0 … passes - 1, `observe` every batch of sides, then `end_pass`; then `solve`.
+    """
+
+    name: ClassVar[str]
+    passes: ClassVar[int]
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = list(blocks)
+        self.rows = 0
+        self.tokens = 0
+
+    def observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
+        """Take in a batch of sides [B, T, n] in pass `number`."""
+        if number == 0:
+            some = sides[self.blocks[0].input]
+            self.rows += some.shape[0]
+            self.tokens += some.shape[0] * some.shape[1]
+        self._observe(number, sides)
+
+    @abstractmethod
+    def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None: ...
+
+    def end_pass(self, number: int) -> None:  # noqa: B027 (a curvature without passes has nothing to end)
+        """Called once after the last batch of pass `number`."""
+
+    @abstractmethod
+    def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
+        """(H + damping)^-1 applied to a gradient [inputs, outputs] of the block; same shape, fp32."""

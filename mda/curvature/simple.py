@@ -1,0 +1,42 @@
+"""Identity and diagonal curvature: the two plainest, for comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from mda.curvature.base import Curvature, add_to, damped
+from mda.heads.blocks import Block, Side
+
+
+class Identity(Curvature):
+    """H = 1: influence is the plain inner product of gradients, without damping."""
+
+    name = "identity"
+    passes = 0
+
+    def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
+        raise AssertionError("identity curvature observes nothing")
+
+    def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.float()
+
+
+class Diagonal(Curvature):
+    """The diagonal of the Fisher: E_row[G^2], entry by entry."""
+
+    name = "diagonal"
+    passes = 1
+
+    def __init__(self, blocks: list[Block]) -> None:
+        super().__init__(blocks)
+        self.squares: dict[Block, torch.Tensor] = {}
+
+    def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
+        for block in self.blocks:
+            gradients = sides[block.input].transpose(1, 2) @ sides[block.output]
+            add_to(self.squares, block, gradients.square().sum(0))
+
+    def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
+        return (gradient.double() / damped(self.squares[block] / self.rows)).float()

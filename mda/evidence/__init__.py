@@ -1,0 +1,1 @@
+"""Evidence: what the arms of an experiment, a selection of rows and a head's history say, and how surely."""

@@ -1,0 +1,1 @@
+"""Attention heads: their names and weights, their attention patterns, and the scores of what they do."""

@@ -1,0 +1,109 @@
+"""Directions: what a row's gradient is compared with, P = (H + damping)^-1 grad f, one matrix a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from transformers import GPTNeoXForCausalLM
+
+from mda.curvature.base import Curvature
+from mda.heads.blocks import Block, block_shape
+from mda.heads.geometry import Geometry, Head, by_layer
+from mda.heads.modules import hidden_states
+from mda.heads.sequences import RepeatedBatch
+from mda.influence.capture import Capture, block_gradient
+from mda.influence.next_token import loss_gradient, row_uniforms
+from mda.probes.probes import Probe
+
+Directions = Mapping[Block, torch.Tensor]
+RowChunks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+
+# Sequences of a probe that run at once: eager attention keeps [B, H, T, T] for every recorded layer.
+PROBE_BATCH = 32
+
+
+def probe_gradients(
+    model: GPTNeoXForCausalLM,
+    probe: Probe,
+    batches: Sequence[RepeatedBatch],
+    heads: Sequence[Head],
+    blocks: Sequence[Block],
+    own: bool,
+) -> tuple[dict[Block, torch.Tensor], dict[Block, torch.Tensor], float]:
+    """Gradients of the probe on each half of its sequences, and its value (mean over sequences and heads).
+
+    With `own`, every block's gradient is that of its own head's probe; otherwise of the sum over `heads`.
+    The whole probe's gradient is the mean of the two halves. Blocks [inputs, outputs] that the probe cannot
+    depend on are left out: they would carry zeros through everything that follows.
+
+    One backward pass a layer serves all its heads: a head's attention depends on no other head of its layer,
+    so the gradient of their sum with respect to a head's own blocks is the gradient of its own probe.
+    """
+    sizes = Geometry.of(model.config)
+    targets = list(by_layer(heads).values()) if own and probe.of_head else [list(heads)]
+    halves = [{b: torch.zeros(block_shape(b, sizes)) for b in blocks} for _ in range(2)]
+    counts = [sum(len(half.tokens) for half in side) for side in zip(*map(_halved, batches), strict=True)]
+    total = 0.0
+    for target in targets:
+        mine = [b for b in blocks if b.head in target] if own and probe.of_head else list(blocks)
+        with Capture(model, mine) as capture:
+            for batch in batches:
+                for side, half in enumerate(_halved(batch)):
+                    for piece in _pieces(half):
+                        value = probe.value(model, piece, target)
+                        sides = capture.sides(value)
+                        weight = len(piece.tokens) / counts[side]
+                        total += value.item() * weight / 2
+                        for block in mine:
+                            halves[side][block] += weight * block_gradient(block, sides).cpu()
+    alive = [block for block in blocks if halves[0][block].any() or halves[1][block].any()]
+    measured = len(heads) if probe.of_head else 1
+    return {b: halves[0][b] for b in alive}, {b: halves[1][b] for b in alive}, total / measured
+
+
+def _halved(batch: RepeatedBatch) -> tuple[RepeatedBatch, RepeatedBatch]:
+    middle = len(batch.tokens) // 2
+    return (
+        RepeatedBatch(batch.tokens[:middle], batch.period),
+        RepeatedBatch(batch.tokens[middle:], batch.period),
+    )
+
+
+def _pieces(batch: RepeatedBatch) -> Iterator[RepeatedBatch]:
+    for start in range(0, len(batch.tokens), PROBE_BATCH):
+        yield RepeatedBatch(batch.tokens[start : start + PROBE_BATCH], batch.period)
+
+
+def fit_curvature(
+    model: GPTNeoXForCausalLM,
+    curvature: Curvature,
+    chunks: RowChunks,
+    seed: int,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> Curvature:
+    """Fit a curvature on rows with labels sampled from the model (true Fisher), seeded per row and pass.
+
+    `chunks()` starts an iteration over (row numbers [B], token ids [B, T + 1]); `advance` is told the rows done.
+    """
+    with Capture(model, curvature.blocks) as capture:
+        for number in range(curvature.passes):
+            for rows, tokens in chunks():
+                hidden = hidden_states(model, torch.from_numpy(tokens[:, :-1].astype(np.int64)))
+                uniforms = row_uniforms(seed, rows, hidden.shape[1], number).to(model.device)
+                _, gradient = loss_gradient(model, hidden, uniforms=uniforms)
+                curvature.observe(number, capture.sides(hidden, gradient))
+                advance(len(rows))
+            curvature.end_pass(number)
+    return curvature
+
+
+def solved(curvature: Curvature, gradients: Directions) -> dict[Block, torch.Tensor]:
+    """(H + damping)^-1 applied to every block's gradient."""
+    return {block: curvature.solve(block, gradient) for block, gradient in gradients.items()}
+
+
+def mean_of(first: Directions, second: Directions) -> dict[Block, torch.Tensor]:
+    """The mean of two sets of directions over the same blocks."""
+    return {block: (first[block] + second[block]) / 2 for block in first}

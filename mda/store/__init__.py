@@ -1,0 +1,1 @@
+"""Artefacts on disk: where they lie, how they are named, written whole and read back. Knows no science."""

@@ -1,0 +1,36 @@
+"""Where results lie: `<cache>/<study>/…` for artefacts and `<cache>/jobs/<id>/` for jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mda.errors import UserError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_RESERVED = {"jobs"}  # lies beside the studies
+_RESERVED_ENDINGS = (".partial", ".lock")  # lie beside the artefacts
+
+
+def cache_root() -> Path:
+    """The folder of all results: `MDA_CACHE`, or `cache` in the checkout. Absolute; need not exist yet."""
+    chosen = os.environ.get("MDA_CACHE", "").strip()
+    return Path(chosen).expanduser().resolve() if chosen else CHECKOUT / "cache"
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can be a study's name (and so a folder's); raises `UserError` otherwise."""
+    if not _NAME.fullmatch(name) or name in _RESERVED or name.endswith(_RESERVED_ENDINGS):
+        raise UserError(
+            f"'{name[:80]}' cannot be a study's name: use 1 to 64 of a-z, 0-9, dot, dash and underscore, "
+            "beginning with a letter or digit (and neither 'jobs' nor an ending .partial or .lock)"
+        )
+    return name
+
+
+def study_folder(name: str) -> Path:
+    """The folder of one study's artefacts; raises `UserError` for a name that could leave the cache."""
+    return cache_root() / check_name(name)

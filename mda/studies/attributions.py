@@ -1,0 +1,151 @@
+"""Stored attributions: finding them, their tables of scores, and the influence of a row's tokens on demand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mda.errors import UserError
+from mda.heads.blocks import Block
+from mda.heads.geometry import Head
+from mda.influence.score import Scorer
+from mda.store.artefact import Manifest, list_artefacts, open_artefact
+from mda.store.paths import cache_root, study_folder
+from mda.store.tables import read_parquet
+from mda.store.tensors import read_tensors
+from mda.studies.study import Study
+
+KIND = "attribution"
+SCORES = "scores.parquet"
+MAIN = "main"  # the set of directions that scores rows; the others only measured reliability
+
+# Below this rank agreement a ranking says more about its seeds than about the data.
+LOW_RELIABILITY = 0.8
+
+
+@dataclass
+class Attribution:
+    """One stored attribution of a study."""
+
+    study: str
+    id: str
+    manifest: Manifest
+    folder: Path = field(repr=False)
+
+    @property
+    def steps(self) -> list[int]:
+        """The checkpoints whose scores were summed."""
+        return [int(step) for step in self.manifest.result["steps"]]
+
+    @property
+    def heads(self) -> list[Head]:
+        """The heads that carry the influence: one column each where there are several."""
+        return [Head.parse(name) for name in self.manifest.result["columns"]]
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The scored rows [start, stop)."""
+        start, stop = self.manifest.spec["rows"]
+        return int(start), int(stop)
+
+    @property
+    def title(self) -> str:
+        """One line for a list: what was asked, at which steps, of which rows."""
+        spec = self.manifest.spec
+        heads = "all heads" if len(spec["heads"]) > 3 else " + ".join(spec["heads"])
+        through = "" if spec["through"] == spec["heads"] else f" through {len(spec['through'])} heads"
+        steps = " + ".join(map(str, self.steps))
+        return (
+            f"{spec['probe']} of {heads}{through}, {spec['curvature']}, step {steps}, "
+            f"rows {self.rows[0]:,} to {self.rows[1]:,}"
+        )
+
+    @property
+    def doubts(self) -> list[str]:
+        """Plain warnings where the ranking depends on seeds more than it should."""
+        found = []
+        reliability = self.manifest.result["reliability"]
+        for key, what in (
+            ("probe_halves", "the two halves of the probe"),
+            ("label_seeds", "two fits of the curvature"),
+        ):
+            value = reliability[key]
+            if value is None or not value >= LOW_RELIABILITY:
+                shown = "undefined" if value is None else f"{value:.2f}"
+                found.append(
+                    f"Low reliability: the rankings from {what} agree only at Spearman {shown}; "
+                    "read single rows with care."
+                )
+        return found
+
+    def scores(self) -> pd.DataFrame:
+        """Columns row, step, score, the heads' where there are several, `score_at_<step>` likewise."""
+        return read_parquet(self.folder / SCORES)
+
+    def ranked(self, count: int, bottom: bool = False) -> pd.DataFrame:
+        """The `count` rows that promote most, or with `bottom` suppress most; ties go to the earlier row."""
+        return self.scores().sort_values(["score", "row"], ascending=[bottom, True]).head(count)
+
+    def token_influence(self, row: int) -> np.ndarray:
+        """Influence [T] of each position of one row, summed over steps and heads; adds up to the row's score.
+
+        Loads the checkpoints: a second or so on a small model.
+        """
+        study = Study.open(self.study)
+        study.row_range(row, row + 1)
+        total = np.zeros(study.facts.seq_len)
+        for step in self.steps:
+            directions = read_directions(self.folder, step)[MAIN]
+            with Scorer(study.load(step), [directions], self.heads) as scorer:
+                total += scorer.tokens(study.rows[row : row + 1])[0, :, 0].sum(0)
+        return total
+
+
+def directions_path(folder: Path, step: int) -> Path:
+    """The file of directions of an attribution at one step."""
+    return folder / f"directions-step{step}.safetensors"
+
+
+def read_directions(folder: Path, step: int) -> dict[str, dict[Block, torch.Tensor]]:
+    """The stored sets of directions at one step by name, `MAIN` among them."""
+    sets: dict[str, dict[Block, torch.Tensor]] = {MAIN: {}}
+    for key, matrix in read_tensors(directions_path(folder, step)).items():
+        name, _, block = key.partition("/")
+        sets.setdefault(name, {})[Block.parse(block)] = matrix
+    return sets
+
+
+def attribution_folder(study: str, name: str) -> Path:
+    """Where one attribution lies. Raises UserError for an id that is no plain name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
+        raise UserError(f"'{name[:80]}' is not the id of an attribution; `mda study show {study}` lists them.")
+    return study_folder(study) / "attributions" / name
+
+
+def list_attributions(study: str) -> list[Attribution]:
+    """The whole attributions of a study, newest first."""
+    found = list_artefacts(study_folder(study) / "attributions", KIND)
+    return [Attribution(study, folder.name, manifest, folder) for folder, manifest in found]
+
+
+def open_attribution(study: str, name: str) -> Attribution:
+    """One attribution of a study. Raises UserError where there is none of that id."""
+    folder = attribution_folder(study, name)
+    if not folder.is_dir():
+        raise UserError(
+            f"Study '{study}' has no attribution '{name}'; `mda study show {study}` lists those there are."
+        )
+    return Attribution(study, name, open_artefact(folder, KIND), folder)
+
+
+def find_attribution(name: str) -> Attribution:
+    """The attribution of that id in whichever study. Raises UserError where there is none."""
+    attribution_folder("any", name)
+    for folder in sorted(cache_root().glob(f"*/attributions/{name}")):
+        return open_attribution(folder.parents[1].name, name)
+    raise UserError(f"There is no attribution '{name}'; `mda study show STUDY` lists those of a study.")

@@ -1,0 +1,89 @@
+"""Stored retrains: one arm each, with the curves of all heads and of the model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from mda.errors import UserError
+from mda.store.artefact import Manifest, list_artefacts, open_artefact
+from mda.store.paths import cache_root, study_folder
+from mda.store.tables import read_parquet
+
+KIND = "retrain"
+METRICS = "metrics.parquet"  # step, head and the head scores
+MODEL_METRICS = "model_metrics.parquet"  # step, loss and the model-level scores
+CHANGED_ROWS = "rows.parquet"  # row, step, weight of the rows that the arm removed or duplicated
+
+BASELINE = "baseline"
+
+
+@dataclass
+class Retrain:
+    """One stored arm of a study."""
+
+    study: str
+    id: str
+    manifest: Manifest
+    folder: Path = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """What the arm did, the same for its replicates: `baseline`, `remove top 10 %`."""
+        spec = self.manifest.spec
+        if spec["action"] == BASELINE:
+            return BASELINE
+        share = f" {100 * spec['fraction']:g} %" if spec["fraction"] is not None else ""
+        return f"{spec['action']} {spec['select']}{share}"
+
+    @property
+    def replicate(self) -> int:
+        """Which order of the window's rows it was trained in."""
+        return int(self.manifest.spec["replicate"])
+
+    @property
+    def schedule(self) -> tuple[str, int, int, int, int]:
+        """What arms must share to be compared: starting weights, from, to, until and steps between looks."""
+        spec = self.manifest.spec
+        return (spec["weights"], spec["from"], spec["to"], spec["until"], spec["every"])
+
+    @property
+    def attribution(self) -> str | None:
+        """Id of the attribution that chose the rows, if one did."""
+        return self.manifest.spec["attribution"]
+
+    def metrics(self) -> pd.DataFrame:
+        """Columns step, head (`L1H3`) and the head scores."""
+        return read_parquet(self.folder / METRICS)
+
+    def model_metrics(self) -> pd.DataFrame:
+        """Columns step, loss (of the last batch) and the model-level scores."""
+        return read_parquet(self.folder / MODEL_METRICS)
+
+    def changed_rows(self) -> pd.DataFrame:
+        """Columns row, step, weight of the rows that were removed or duplicated."""
+        return read_parquet(self.folder / CHANGED_ROWS)
+
+
+def retrain_folder(study: str, name: str) -> Path:
+    """Where one retrain lies. Raises UserError for an id that is no plain name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
+        raise UserError(f"'{name[:80]}' is not the id of a retrain; `mda study show {study}` lists them.")
+    return study_folder(study) / "retrains" / name
+
+
+def list_retrains(study: str) -> list[Retrain]:
+    """The whole retrains of a study, newest first."""
+    found = list_artefacts(study_folder(study) / "retrains", KIND)
+    return [Retrain(study, folder.name, manifest, folder) for folder, manifest in found]
+
+
+def find_retrain(name: str) -> Retrain:
+    """The retrain of that id in whichever study. Raises UserError where there is none."""
+    retrain_folder("any", name)
+    for folder in sorted(cache_root().glob(f"*/retrains/{name}")):
+        return Retrain(folder.parents[1].name, name, open_artefact(folder, KIND), folder)
+    raise UserError(f"There is no retrain '{name}'; `mda study show STUDY` lists those of a study.")

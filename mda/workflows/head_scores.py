@@ -1,0 +1,159 @@
+"""`mda heads`: the scores of all heads and of the model at checkpoints, in two tables filled step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
+from transformers import GPTNeoXForCausalLM
+
+from mda.errors import UserError
+from mda.heads.model_scores import MODEL_SCORES, held_out_scores, induction_loss
+from mda.heads.scores import HEAD_SCORES, head_scores
+from mda.heads.sequences import RepeatedBatch, repeated_batches, spread_periods
+from mda.progress import Progress
+from mda.store.atomic import write_json
+from mda.store.identity import array_digest, identity
+from mda.store.paths import study_folder
+from mda.store.tables import read_parquet, write_parquet
+from mda.studies.study import Study, StudyFacts
+
+SEQUENCES = 64
+# Scores are evaluated on other sequences than probes are differentiated on: this seed is kept for them.
+EVALUATION_SEED = 20_220_924
+HELD_OUT_BATCH = 65_536  # tokens of held-out rows that run at once
+
+HEAD_TABLE = "head_scores.parquet"
+MODEL_TABLE = "model_scores.parquet"
+_SETTINGS = "settings.json"
+
+
+class HeadsRequest(BaseModel):
+    """`mda heads STUDY [--steps …]`; no steps = every checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    steps: tuple[int, ...] | None = None
+
+
+@dataclass
+class CheckpointScorer:
+    """Scores one model after another on the same sequences and the same held-out rows."""
+
+    batches: list[RepeatedBatch]
+    held_out: np.ndarray
+
+    @staticmethod
+    def of(facts: StudyFacts, rows: np.ndarray) -> CheckpointScorer:
+        """The study's scorer: its probe tokens, periods that fit its rows, its held-out rows."""
+        periods = spread_periods(facts.seq_len, len(facts.probe_ids))
+        batches = repeated_batches(facts.probe_ids, facts.start_id, periods, SEQUENCES, EVALUATION_SEED)
+        return CheckpointScorer(batches, rows[facts.held_out[0] : facts.held_out[1]])
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that changes the numbers beside the model's weights."""
+        return {
+            "sequences": SEQUENCES,
+            "periods": [batch.period for batch in self.batches],
+            "tokens": [array_digest(batch.tokens.numpy()) for batch in self.batches],
+            "held_out": array_digest(np.ascontiguousarray(self.held_out)),
+            "scores": [*HEAD_SCORES, *MODEL_SCORES],
+        }
+
+    def score(self, model: GPTNeoXForCausalLM) -> tuple[pd.DataFrame, dict[str, float]]:
+        """One line a head, and the model-level scores."""
+        model.eval()
+        return head_scores(model, self.batches), {
+            "induction_loss": induction_loss(model, self.batches),
+            **held_out_scores(model, self._chunks()),
+        }
+
+    def _chunks(self) -> Iterator[np.ndarray]:
+        size = max(1, HELD_OUT_BATCH // self.held_out.shape[1])
+        for start in range(0, len(self.held_out), size):
+            yield self.held_out[start : start + size]
+
+
+def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
+    """Fill the study's two tables at the steps asked for; steps that are there already cost nothing.
+
+    Returns the paths of the tables and the steps they now hold. Raises UserError for unknown steps (nothing is
+    computed then) and where another process fills the same tables.
+    """
+    study = Study.open(request.study)
+    wanted = study.steps if request.steps is None else sorted(set(request.steps))
+    for step in wanted:
+        study.checkpoint(step)
+    scorer = CheckpointScorer.of(study.facts, study.rows)
+    folder = heads_folder(study.name)
+    with _filling(folder, study, scorer):
+        heads, models = head_table(study.name), model_table(study.name)
+        missing = [step for step in wanted if step not in set(models["step"])]
+        progress.stage("heads", len(wanted), len(wanted) - len(missing))
+        for step in missing:
+            frame, scores = scorer.score(study.load(step))
+            frame.insert(0, "step", step)
+            heads = pd.concat([heads[heads["step"] != step], frame]).sort_values(["step", "layer", "head"])
+            models = pd.concat([models, pd.DataFrame([{"step": step, **scores}])]).sort_values("step")
+            # a step counts as there once it is in the second table
+            write_parquet(heads.reset_index(drop=True), folder / HEAD_TABLE)
+            write_parquet(models.reset_index(drop=True), folder / MODEL_TABLE)
+            progress.advance()
+    return {
+        "study": study.name,
+        "head_scores": str(folder / HEAD_TABLE),
+        "model_scores": str(folder / MODEL_TABLE),
+        "steps": [int(step) for step in models["step"]],
+    }
+
+
+def heads_folder(study: str) -> Path:
+    """Where a study's tables of head scores lie."""
+    return study_folder(study) / "heads"
+
+
+def head_table(study: str) -> pd.DataFrame:
+    """Columns step, layer, head and the head scores; empty before any was computed."""
+    path = heads_folder(study) / HEAD_TABLE
+    return read_parquet(path) if path.exists() else pd.DataFrame(columns=["step", "layer", "head", *HEAD_SCORES])
+
+
+def model_table(study: str) -> pd.DataFrame:
+    """Columns step and the model-level scores; empty before any was computed."""
+    path = heads_folder(study) / MODEL_TABLE
+    return read_parquet(path) if path.exists() else pd.DataFrame(columns=["step", *MODEL_SCORES])
+
+
+@contextmanager
+def _filling(folder: Path, study: Study, scorer: CheckpointScorer) -> Iterator[None]:
+    """One process fills a study's tables at a time, and never with numbers of other settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name("heads.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(
+            f"Another process is scoring the heads of '{study.name}'; wait for it, or see `mda jobs list`."
+        ) from None
+    try:
+        settings = {"study": study.manifest.identity, **scorer.settings()}
+        path = folder / _SETTINGS
+        if path.exists() and json.loads(path.read_text())["identity"] != identity(settings):
+            raise UserError(
+                f"The head scores in {folder} were made with other settings or for another study of this name; "
+                "delete that folder to make them anew."
+            )
+        if not path.exists():
+            write_json(path, {"identity": identity(settings), "settings": settings})
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,41 @@
+"""The commands that can run as jobs, by name: each takes its request as a dictionary, and its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mda.errors import UserError
+from mda.progress import Progress
+from mda.workflows.attribute import attribute
+from mda.workflows.attribution_task import AttributeRequest
+from mda.workflows.demo import DemoRequest, build_demo
+from mda.workflows.head_scores import HeadsRequest, score_heads
+from mda.workflows.retrain import RetrainRequest, retrain
+
+Handler = Callable[[dict[str, Any], Progress], dict[str, Any]]
+Request = TypeVar("Request", bound=BaseModel)
+
+
+def checked(model: type[Request], arguments: dict[str, Any]) -> Request:
+    """The request, validated. Raises UserError naming the first argument that does not fit, and why."""
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        raise UserError(f"{where}: {first['msg']} (given: {str(first['input'])[:80]}).") from None
+
+
+def _handler(model: type[Request], work: Callable[[Request, Progress], dict[str, Any]]) -> Handler:
+    return lambda arguments, progress: work(checked(model, arguments), progress)
+
+
+HANDLERS: dict[str, Handler] = {
+    "demo": _handler(DemoRequest, build_demo),
+    "heads": _handler(HeadsRequest, score_heads),
+    "attribute": _handler(AttributeRequest, attribute),
+    "retrain": _handler(RetrainRequest, retrain),
+}
