@@ -39,8 +39,13 @@ class Progress:
         """Begin a stage of `total` pieces, `done` of which exist already. Closes the stage before it."""
         if self.name:
             self._before += self.shares.get(self.name, 1.0)
-        self.name, self.total, self.done = name, max(total, 1), done
-        self._skipped += self.shares.get(name, 1.0) * done / self.total
+        self.name, self.total, self.done = name, max(total, 1), 0
+        self.skip(done)
+
+    def skip(self, pieces: int) -> None:
+        """Count pieces of this stage that turned out to exist already."""
+        self.done = min(self.done + pieces, self.total)
+        self._skipped += self.shares.get(self.name, 1.0) * pieces / self.total
         self.changed()
 
     def advance(self, pieces: int = 1) -> None:

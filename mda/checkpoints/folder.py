@@ -11,11 +11,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers.utils import logging
 
 from mda.errors import UserError
 from mda.store.atomic import disk_errors
 from mda.store.identity import file_digest
 from mda.store.tensors import read_tensors, write_tensors
+
+logging.disable_progress_bar()  # loading and saving are reported by whoever asked for them
 
 ARCHITECTURE = "gpt_neox"
 WEIGHTS = "model.safetensors"

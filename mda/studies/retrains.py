@@ -34,10 +34,7 @@ class Retrain:
     def label(self) -> str:
         """What the arm did, the same for its replicates: `baseline`, `remove top 10 %`."""
         spec = self.manifest.spec
-        if spec["action"] == BASELINE:
-            return BASELINE
-        share = f" {100 * spec['fraction']:g} %" if spec["fraction"] is not None else ""
-        return f"{spec['action']} {spec['select']}{share}"
+        return arm_label(spec["action"], spec["select"], spec["fraction"])
 
     @property
     def replicate(self) -> int:
@@ -66,6 +63,13 @@ class Retrain:
     def changed_rows(self) -> pd.DataFrame:
         """Columns row, step, weight of the rows that were removed or duplicated."""
         return read_parquet(self.folder / CHANGED_ROWS)
+
+
+def arm_label(action: str, select: str | None, fraction: float | None) -> str:
+    """`baseline`, `remove top 10 %`, `duplicate rows`."""
+    if action == BASELINE:
+        return BASELINE
+    return f"{action} {select}" + (f" {100 * fraction:g} %" if fraction is not None else "")
 
 
 def retrain_folder(study: str, name: str) -> Path:

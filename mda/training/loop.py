@@ -62,7 +62,8 @@ def train(
 ) -> Iterator[tuple[int, float]]:
     """Train from checkpoint `start` to `stop`; yields (step, loss in nats) after every update, step = start + 1 ….
 
-    Raises UserError where the loss stops being a number: going on would store nonsense.
+    Raises UserError, before the update, where the loss or its gradient stops being a number: going on would store
+    nonsense.
     """
     device = model.device
     for step in range(start, stop):
@@ -74,9 +75,9 @@ def train(
         loss = weighted_loss(model, tokens, torch.from_numpy(weights).to(device))
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm).item()
         value = loss.item()
-        if not np.isfinite(value):
+        if not np.isfinite(value + norm):
             raise UserError(f"Training diverged at step {step + 1} (loss {value}); use a lower learning rate.")
+        optimizer.step()
         yield step + 1, value

@@ -13,7 +13,7 @@ from mda.workflows.attribute import attribute
 from mda.workflows.attribution_task import AttributeRequest
 from mda.workflows.demo import DemoRequest, build_demo
 from mda.workflows.head_scores import HeadsRequest, score_heads
-from mda.workflows.retrain import RetrainRequest, retrain
+from mda.workflows.retrain import RetrainRequest, RetrainsRequest, retrain, retrain_all
 
 Handler = Callable[[dict[str, Any], Progress], dict[str, Any]]
 Request = TypeVar("Request", bound=BaseModel)
@@ -38,4 +38,5 @@ HANDLERS: dict[str, Handler] = {
     "heads": _handler(HeadsRequest, score_heads),
     "attribute": _handler(AttributeRequest, attribute),
     "retrain": _handler(RetrainRequest, retrain),
+    "retrains": _handler(RetrainsRequest, retrain_all),
 }

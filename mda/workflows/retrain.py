@@ -19,7 +19,15 @@ from mda.progress import Progress
 from mda.store.artefact import Workspace, building
 from mda.store.identity import array_digest, identity
 from mda.store.tables import append_jsonl, read_jsonl, write_parquet
-from mda.studies.retrains import BASELINE, CHANGED_ROWS, KIND, METRICS, MODEL_METRICS, retrain_folder
+from mda.studies.retrains import (
+    BASELINE,
+    CHANGED_ROWS,
+    KIND,
+    METRICS,
+    MODEL_METRICS,
+    arm_label,
+    retrain_folder,
+)
 from mda.studies.study import Study
 from mda.training.loop import Plan, train
 from mda.training.recipe import new_optimizer
@@ -50,7 +58,22 @@ class RetrainRequest(BaseModel):
     every: int = Field(default=50, ge=1)
 
 
-def retrain(request: RetrainRequest, progress: Progress) -> dict[str, Any]:
+class RetrainsRequest(BaseModel):
+    """Several arms, one after another in one job: on a small machine two at once are slower than in turn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arms: tuple[RetrainRequest, ...] = Field(min_length=1)
+
+
+def retrain_all(request: RetrainsRequest, progress: Progress) -> dict[str, Any]:
+    """Train all arms in order; those that are there already cost nothing. Returns their results in order."""
+    stages = [f"arm {number} of {len(request.arms)}" for number in range(1, len(request.arms) + 1)]
+    progress.plan(**dict.fromkeys(stages, 1.0))
+    return {"retrains": [retrain(arm, progress, stage) for arm, stage in zip(request.arms, stages, strict=True)]}
+
+
+def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain") -> dict[str, Any]:
     """Train the arm, or return the one that is there already.
 
     Returns id, paths of the tables, the number of changed rows and how well a control matches. Starts with the
@@ -90,8 +113,11 @@ def retrain(request: RetrainRequest, progress: Progress) -> dict[str, Any]:
     order = window[shuffled_order(len(window), request.replicate)]
     plan = Plan(lambda n: study.rows[n], int(window[0]), order, weights)
     with building(retrain_folder(study.name, _name(request, spec)), KIND, spec) as work:
-        if not work.ready:
+        if work.ready:
+            progress.stage(stage, 1, 1)
+        else:
             write_parquet(_row_table(study, window, changed, weights), work.folder / CHANGED_ROWS)
+            progress.stage(stage, until - request.from_step)
             _run(study, request, until, plan, scorer, work, progress)
             work.finish({"rows": len(changed), "match": match, "fresh_optimizer": fresh})
         manifest, folder = work.manifest, work.final
@@ -150,6 +176,7 @@ def _run(
 ) -> None:
     """Train and look every few steps; each look is followed by a checkpoint from which a resume goes on."""
     resume, curves = work.folder / _RESUME, work.folder / _CURVES
+    label = arm_label(request.action, request.select, request.fraction)
     reached = _last_checkpoint(resume)
     folder = study.checkpoint(request.from_step) if reached is None else resume / f"step{reached}"
     start = request.from_step if reached is None else reached
@@ -162,9 +189,9 @@ def _run(
         heads, models = scorer.score(model)
         heads.insert(0, "step", step)
         append_jsonl(curves, {"heads": heads.to_dict("list"), "model": {"step": step, "loss": loss, **models}})
-        progress.record(step=step, **live_scores(heads), **models)
+        progress.record(arm=label, replicate=request.replicate, step=step, **live_scores(heads), **models)
 
-    progress.stage("retrain", until - request.from_step, start - request.from_step)
+    progress.skip(start - request.from_step)
     if reached is None:
         curves.unlink(missing_ok=True)
         look(start, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -160,8 +161,7 @@ def test_how_rows_are_split_into_batches_does_not_matter(name: str, cuts: set[in
     order = np.random.default_rng(seed).permutation(24)
     edges = [0, *sorted(cuts), 24]
     batches = [
-        {side: value[order[first:last]] for side, value in sides.items()}
-        for first, last in zip(edges, edges[1:], strict=False)
+        {side: value[order[first:last]] for side, value in sides.items()} for first, last in pairwise(edges)
     ]
     whole, parts = fit(name, [sides]), fit(name, batches)
     assert (whole.rows, whole.tokens) == (parts.rows, parts.tokens) == (24, 72)

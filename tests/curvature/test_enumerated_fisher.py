@@ -80,9 +80,7 @@ def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found - expected).norm() / expected.norm()).item()
 
 
-def test_exact_is_the_enumerated_fisher(
-    model: GPTNeoXForCausalLM, brute_force: dict[Block, torch.Tensor]
-) -> None:
+def test_exact_is_the_enumerated_fisher(model: GPTNeoXForCausalLM, brute_force: dict[Block, torch.Tensor]) -> None:
     exact = enumerated(model, Exact)
     for block in BLOCKS:
         assert distance(exact.fisher(block), brute_force[block]) < 1e-4

@@ -117,9 +117,11 @@ def test_recorded_patterns_are_those_of_transformers(tiny: GPTNeoXForCausalLM, f
 
 def test_recording_leaves_the_model_as_it_was_even_after_an_error(tiny: GPTNeoXForCausalLM) -> None:
     assert tiny.config._attn_implementation == "sdpa"
-    with pytest.raises(RuntimeError, match="stop"), recorded_patterns(tiny, [1]) as patterns:
-        assert tiny.config._attn_implementation == "eager"
-        raise RuntimeError("stop")
+    recording = recorded_patterns(tiny, [1])
+    patterns = recording.__enter__()
+    assert tiny.config._attn_implementation == "eager"
+    error = RuntimeError("stop")
+    assert not recording.__exit__(RuntimeError, error, None)  # goes on to the caller
     assert tiny.config._attn_implementation == "sdpa"
     tiny(torch.zeros(1, 5, dtype=torch.int64))
     assert not patterns  # no hook is left

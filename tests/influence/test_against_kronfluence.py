@@ -31,9 +31,9 @@ from mda.influence.score import Scorer
 from mda.probes.probes import find_probe
 
 pytest.importorskip("kronfluence")
-from kronfluence.analyzer import Analyzer, prepare_model  # noqa: E402
-from kronfluence.arguments import FactorArguments, ScoreArguments  # noqa: E402
-from kronfluence.task import Task  # noqa: E402
+from kronfluence.analyzer import Analyzer, prepare_model
+from kronfluence.arguments import FactorArguments, ScoreArguments
+from kronfluence.task import Task
 
 PERIOD, TARGET = 5, Head(1, 0)
 ROWS, LENGTH = 60, 2 * PERIOD  # rows of 11 tokens: the probe's sequences have as many positions
@@ -49,9 +49,7 @@ class SplitAttention(nn.Module):
         self.sizes = sizes
         heads = range(sizes.heads)
         for name in ("qk", "v", "o"):
-            weights = [
-                block_weight(model, Block(Head(layer, h), name), sizes).detach().clone() for h in heads
-            ]
+            weights = [block_weight(model, Block(Head(layer, h), name), sizes).detach().clone() for h in heads]
             linears = [nn.Linear(*weight.shape, bias=False) for weight in weights]
             for linear, weight in zip(linears, weights, strict=True):
                 linear.weight = nn.Parameter(weight.T.contiguous())
@@ -184,6 +182,4 @@ def test_scores_of_every_block_agree_with_kronfluence(
         assert spearmanr(ours[block], -theirs[block]).statistic > 0.999, str(block)
         # Theirs is the inner product of gradients, ours the effect of a step down the loss: hence the sign.
         largest = np.abs(ours[block]).max()
-        np.testing.assert_allclose(
-            ours[block] / largest, -theirs[block] / largest, atol=1e-4, err_msg=str(block)
-        )
+        np.testing.assert_allclose(ours[block] / largest, -theirs[block] / largest, atol=1e-4, err_msg=str(block))

@@ -35,9 +35,7 @@ def test_gradient_equals_autograd_of_cross_entropy(tiny: GPTNeoXForCausalLM, chu
     logits = tiny.get_output_embeddings()(leaf)
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
     torch.testing.assert_close(losses, expected.detach().view(3, 10), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(
-        gradient, torch.autograd.grad(expected.sum(), leaf)[0], rtol=1e-5, atol=1e-6
-    )
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), leaf)[0], rtol=1e-5, atol=1e-6)
 
 
 def labels_of(model: GPTNeoXForCausalLM, hidden: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:

@@ -53,8 +53,7 @@ def test_scores_equal_inner_products_of_gradients_for_every_block(
             scores = scorer.rows(tiny_rows[:4])[0, 0]
         tiny.requires_grad_(True)
         expected = [
-            -(weight_gradient(tiny, row_loss(tiny, row), block) * direction).sum().item()
-            for row in tiny_rows[:4]
+            -(weight_gradient(tiny, row_loss(tiny, row), block) * direction).sum().item() for row in tiny_rows[:4]
         ]
         tiny.requires_grad_(False)
         assert np.abs(expected).min() > 1e-4  # the comparison would mean nothing for zeros
@@ -69,9 +68,7 @@ def test_token_influence_adds_up_to_the_row(tiny: GPTNeoXForCausalLM, tiny_rows:
 
 
 @pytest.mark.parametrize("size", [1, 5, 24])
-def test_batch_size_and_order_do_not_matter(
-    tiny: GPTNeoXForCausalLM, tiny_rows: np.ndarray, size: int
-) -> None:
+def test_batch_size_and_order_do_not_matter(tiny: GPTNeoXForCausalLM, tiny_rows: np.ndarray, size: int) -> None:
     heads = Geometry.of(tiny.config).all_heads()
     order = np.random.default_rng(0).permutation(len(tiny_rows))
     with Scorer(tiny, [random_directions(tiny)], heads) as scorer:
@@ -100,9 +97,7 @@ def test_probe_gradients_equal_autograd(tiny: GPTNeoXForCausalLM, name: str) -> 
     """Each head's own probe, all heads in one go, against one backward pass a head on the weights."""
     probe = find_probe(name)
     heads = Geometry.of(tiny.config).all_heads()
-    first, second, value = probe_gradients(
-        tiny, probe, sequences(), heads, blocks_of(heads, "qkvo"), own=True
-    )
+    first, second, value = probe_gradients(tiny, probe, sequences(), heads, blocks_of(heads, "qkvo"), own=True)
     tiny.requires_grad_(True)
     values = []
     for head in heads:

@@ -17,6 +17,7 @@ from mda.corpora.demo.vocabulary import (
     ADVERBS,
     CONNECTIVES,
     DETERMINERS,
+    INDENT,
     LOG_WORDS,
     NAMES,
     NOUNS,
@@ -28,17 +29,30 @@ Generator = Callable[[random.Random, float, int], list[str]]
 
 
 class Name:
-    """A name that a document uses several times: the same tokens with probability r, else fresh ones."""
+    """A name that a document uses several times: the same tokens with probability r, else fresh ones.
 
-    def __init__(self, source: random.Random, shortest: int, longest: int, r: float) -> None:
+    Its length is geometric with the given mean, so that where it ends cannot be told by counting: if it could,
+    a head that looks one token back would be useful for that alone, and such a head in the last layer, where
+    no induction head can build on it, was seen to keep induction heads from forming for thousands of steps.
+    """
+
+    def __init__(self, source: random.Random, mean: float, r: float) -> None:
         self.source, self.r = source, r
-        self.tokens = self._fresh(source.randint(shortest, longest))
+        self.tokens = self._fresh(_geometric(source, mean))
 
     def _fresh(self, length: int) -> list[str]:
         return self.source.choices(NAMES, k=length)
 
     def __call__(self) -> list[str]:
         return self.tokens if self.source.random() < self.r else self._fresh(len(self.tokens))
+
+
+def _geometric(source: random.Random, mean: float) -> int:
+    """1, 2, … with this mean, cut off at four times the mean."""
+    length = 1
+    while source.random() < 1 - 1 / mean and length < 4 * mean:
+        length += 1
+    return length
 
 
 # Which class of word may follow which: first-order, as bigrams are what a small model learns before it copies.
@@ -87,27 +101,23 @@ def _sentence(source: random.Random, names: list[Name]) -> list[str]:
 
 
 def _phrase(source: random.Random, words: tuple[str, ...]) -> list[str]:
-    """One word or a few: a field's value, a message. Its length is geometric, so its end needs no counting."""
-    phrase = [_word(source, words)]
-    while source.random() < 0.4:
-        phrase.append(_word(source, words))
-    return phrase
+    """One word or a few: a field's value, a message."""
+    return [_word(source, words) for _ in range(_geometric(source, 1.7))]
 
 
 def prose(source: random.Random, r: float, length: int) -> list[str]:
-    """Sentences about two or three people and places."""
-    names = [Name(source, 2, 4, r) for _ in range(source.randint(2, 3))]
-    document: list[str] = []
-    while len(document) < length:
-        document += _sentence(source, names)
-        if source.random() < 0.15:
-            document.append("\n")
-    return document
+    """Sentences about two or three people and places; the more it repeats, the more often one comes back."""
+    names = [Name(source, 3, r) for _ in range(source.randint(2, 3))]
+    sentences: list[list[str]] = []
+    while sum(map(len, sentences)) < length:
+        again = bool(sentences) and source.random() < r / 3
+        sentences.append(source.choice(sentences) if again else _sentence(source, names))
+    return [token for sentence in sentences for token in sentence]
 
 
 def noise(source: random.Random, r: float, length: int) -> list[str]:
     """Names and words in no order, with chunks that come back."""
-    chunks = [Name(source, 4, 12, r) for _ in range(source.randint(1, 2))]
+    chunks = [Name(source, 7, r) for _ in range(source.randint(1, 2))]
     document: list[str] = []
     while len(document) < length:
         document += [*source.choice(chunks)(), *_phrase(source, NOUNS)]
@@ -115,22 +125,25 @@ def noise(source: random.Random, r: float, length: int) -> list[str]:
 
 
 def xml(source: random.Random, r: float, length: int) -> list[str]:
-    """Records with the same few fields; a closing tag carries the name with probability r, else is short."""
-    tag = Name(source, 2, 3, r)
-    fields = [Name(source, 2, 3, r) for _ in range(source.randint(2, 3))]
+    """Records with the same few fields; a closing tag is written with probability r, else left out."""
+    tag = Name(source, 2.5, r)
+    fields = [Name(source, 2.5, r) for _ in range(source.randint(2, 3))]
+
+    def closing(name: Name) -> list[str]:
+        return ["</", *name(), ">"] if source.random() < r else []
+
     document: list[str] = []
     while len(document) < length:
         document += ["<", *tag(), ">"]
         for field in fields:
-            document += ["<", *field(), ">", *_phrase(source, NOUNS), "</"]
-            document += [*(field() if source.random() < r else []), ">"]
-        document += ["</", *(tag() if source.random() < r else []), ">", "\n"]
+            document += ["<", *field(), ">", *_phrase(source, NOUNS), *closing(field)]
+        document += [*closing(tag), "\n"]
     return document
 
 
 def latex(source: random.Random, r: float, length: int) -> list[str]:
     """An aligned block of equations between a few named quantities."""
-    names = [Name(source, 2, 4, r) for _ in range(3)]
+    names = [Name(source, 3, r) for _ in range(3)]
     document = ["\\begin", "{", *names[0](), "}", "\n"]
     while len(document) < length:
         document += [*source.choice(names)(), "&", "=", *source.choice(names)(), source.choice("+-")]
@@ -140,29 +153,29 @@ def latex(source: random.Random, r: float, length: int) -> list[str]:
 
 def code(source: random.Random, r: float, length: int) -> list[str]:
     """Short functions that assign and call each other's names."""
-    names = [Name(source, 2, 3, r) for _ in range(3)]
+    names = [Name(source, 2.5, r) for _ in range(3)]
     document: list[str] = []
     while len(document) < length:
-        document += ["def", " ", *source.choice(names)(), "(", *source.choice(names)(), ")", ":", "\n"]
-        for _ in range(source.randint(1, 3)):
-            document += ["    ", *source.choice(names)(), "=", *source.choice(names)()]
-            document += ["(", *source.choice(names)(), ")", "\n"]
-        document += ["    ", "return", " ", *source.choice(names)(), "\n"]
+        document += ["def", " ", *source.choice(names)(), "(", *source.choice(names)(), ")", ":"]
+        for _ in range(source.randint(1, 4)):
+            document += [INDENT, *source.choice(names)(), "=", *source.choice(names)()]
+            document += ["(", *source.choice(names)(), ")"]
+        document += [INDENT, "return", " ", *source.choice(names)(), "\n"]
     return document
 
 
 def log(source: random.Random, r: float, length: int) -> list[str]:
     """Lines of a level, one long-named service and a message."""
-    service = Name(source, 4, 6, r)
+    service = Name(source, 5, r)
     document: list[str] = []
     while len(document) < length:
-        document += [source.choice("0123456789"), "[", *service(), "]", *_phrase(source, LOG_WORDS), "\n"]
+        document += [source.choice("0123456789"), "[", *service(), "]", *_phrase(source, LOG_WORDS + NOUNS), "\n"]
     return document
 
 
 def table(source: random.Random, r: float, length: int) -> list[str]:
     """Lines of cells under one long composite key."""
-    key = Name(source, 8, 14, r)
+    key = Name(source, 10, r)
     document: list[str] = []
     while len(document) < length:
         document += ["|", *key(), "|", *_phrase(source, NOUNS), "\n"]

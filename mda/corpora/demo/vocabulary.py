@@ -20,7 +20,7 @@ NAMES = tuple(onset + rime for onset in "BDFGHJKLMNPRSTVZ" for rime in ("ari", "
 DETERMINERS = ("the", "a", "this", "every", "some", "one", "that", "no")
 ADJECTIVES = (
     "old", "small", "green", "quiet", "cold", "long", "bright", "heavy", "new", "dry", "deep", "warm",
-    "early", "late", "open", "plain", "round", "slow",
+    "late", "open", "plain", "round", "slow",
 )  # fmt: skip
 NOUNS = (
     "river", "stone", "house", "road", "bird", "field", "letter", "garden", "bridge", "winter", "morning",
@@ -43,8 +43,10 @@ WORDS = tuple(
     dict.fromkeys(DETERMINERS + ADJECTIVES + NOUNS + VERBS + PREPOSITIONS + ADVERBS + CONNECTIVES + LOG_WORDS)
 )
 
+INDENT = "\n    "  # one token, as in the tokenizers of real models
+
 SYMBOLS = (
-    "\n", " ", "    ", ".", ",", ":", "=", "+", "-", "(", ")", "{", "}", "[", "]", "<", "</", ">", "/", "|",
+    "\n", " ", INDENT, ".", ",", ":", "=", "+", "-", "(", ")", "{", "}", "[", "]", "<", "</", ">", "/", "|",
     "&", "\\\\", "\\begin", "\\end", "$", "#", '"', "def", "return", *"0123456789",
 )  # fmt: skip
 
@@ -56,7 +58,7 @@ NAME_IDS = tuple(ID[name] for name in NAMES)
 _PATTERN = "|".join(
     (
         re.escape(END_OF_TEXT),
-        *(r" {4}", r"\\begin", r"\\end", r"\\\\", r"</", r" ?[a-z]+", r"[A-Z][a-z]+", r"\d", r"\s", r"."),
+        *(r"\n {4}", r"\\begin", r"\\end", r"\\\\", r"</", r" ?[a-z]+", r"[A-Z][a-z]+", r"\d", r"\s", r"."),
     )
 )
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table, with both sides of a comparison measured in one run on one machine."""
