@@ -49,8 +49,8 @@ def main() -> None:
     """Print one table a probe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", default="demo")
-    parser.add_argument("--step", type=int, default=1300)
-    parser.add_argument("--head", default="L1H2")
+    parser.add_argument("--step", type=int, default=700)
+    parser.add_argument("--head", default="L1H0")
     parser.add_argument("--fit-rows", type=int, default=4096)
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--seeds", type=int, default=3)

@@ -60,8 +60,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", default="demo")
-    parser.add_argument("--step", type=int, default=1500)
-    parser.add_argument("--head", default="L1H2")
+    parser.add_argument("--step", type=int, default=700)
+    parser.add_argument("--head", default="L1H0")
     parser.add_argument("--rows", type=int, default=45_056)
     parser.add_argument("--reference-rows", type=int, default=600)
     options = parser.parse_args()

@@ -16,7 +16,7 @@ class Cancelled(Exception):  # noqa: N818 (no error: its user asked for it)
 class Progress:
     """Progress over named stages, each with an expected share of the whole time.
 
-    `plan(train=0.7, heads=0.3)` once, then for each stage `stage("train", total=3000, done=900)` and
+    `plan(train=0.7, heads=0.3)` once, then for each stage `stage("train", total=1600, done=900)` and
     `advance(n)` after every piece. Work that was already there when a stage began (`done`) counts as
     finished but not as time spent, so the time left stays honest after a resume.
     """

@@ -18,7 +18,9 @@ from mda.store.atomic import disk_errors
 from mda.store.identity import file_digest
 from mda.store.tensors import read_tensors, write_tensors
 
-logging.disable_progress_bar()  # loading and saving are reported by whoever asked for them
+# loading and saving are reported by whoever asked for them, and absent weights by the error below
+logging.disable_progress_bar()
+logging.set_verbosity_error()
 
 ARCHITECTURE = "gpt_neox"
 WEIGHTS = "model.safetensors"
@@ -55,7 +57,11 @@ def read_config(folder: Path) -> GPTNeoXConfig:
             f"{folder} holds a '{kind}' model; only GPT-NeoX ('{ARCHITECTURE}') is supported so far, because a "
             "head's weights lie elsewhere in every architecture."
         )
-    return GPTNeoXConfig.from_pretrained(folder)
+    try:
+        return GPTNeoXConfig.from_pretrained(folder)
+    except Exception as error:  # the library's own kinds, one for each way of being wrong
+        cause = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder / 'config.json'} is not a valid configuration ({cause}).") from None
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -87,14 +93,18 @@ def load_model(folder: Path) -> GPTNeoXForCausalLM:
             attn_implementation="sdpa",
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the report, and refused below with a name
         )
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         cause = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(f"The weights in {folder} cannot be read ({cause}); copy or save them again.") from error
     model, report = loaded
     if report["missing_keys"] or report["mismatched_keys"]:
-        lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-        raise UserError(f"The weights in {folder} lack {lacking[0]} and {len(lacking) - 1} more; save them again.")
+        lacking = sorted([*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])])
+        raise UserError(
+            f"The weights in {folder} lack {lacking[0]} in the shape that config.json says ({len(lacking)} such "
+            "in all); save model and configuration again."
+        )
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
             raise UserError(
@@ -132,12 +142,14 @@ def has_optimizer(folder: Path) -> bool:
 
 
 def load_optimizer(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put the stored state into a fresh optimizer over the model's parameters."""
+    """Put the stored state into a fresh optimizer over the model's parameters. Raises UserError where it does
+    not fit them all."""
     stored = read_tensors(folder / OPTIMIZER)
+    if not stored:
+        return  # step 0: nothing was stored because nothing was trained yet
     for name, parameter in model.named_parameters():
-        state = {key.rpartition("/")[2]: value for key, value in stored.items() if key.rpartition("/")[0] == name}
-        if not state:
-            continue  # step 0: nothing was stored because nothing was trained yet
-        if state["exp_avg"].shape != parameter.shape:
-            raise UserError(f"The optimizer state in {folder} does not fit its model; save both again.")
+        shapes = {"exp_avg": parameter.shape, "exp_avg_sq": parameter.shape, "step": torch.Size([])}
+        state = {key: stored.get(f"{name}/{key}") for key in shapes}
+        if any(value is None or value.shape != shapes[key] for key, value in state.items()):
+            raise UserError(f"The optimizer state in {folder} does not fit its model ({name}); save both again.")
         optimizer.state[parameter] = state

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 
-import click
 import typer
 
 from mda.cli import jobs, results, studies, work
 from mda.errors import UserError
 from mda.progress import Cancelled
+
+# typer may carry a click of its own, whose errors `import click` does not know; they share this ancestor
+ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,12 +37,13 @@ def run(arguments: list[str]) -> int:
         result = app(arguments, prog_name="mda", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except UserError as error:
-        print(error, file=sys.stderr)
+        # one line, and nothing in it that a file's names could make a terminal do
+        print(results.visible(str(error).replace("\n", " ")), file=sys.stderr)
         return 2
-    except click.ClickException as error:
-        error.show()
+    except ClickError as error:
+        error.show()  # type: ignore[attr-defined]
         return 2
-    except (Cancelled, KeyboardInterrupt, click.Abort):
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
         print("Stopped. What was finished is kept; `mda jobs resume` goes on from there.", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `mda top … | head`

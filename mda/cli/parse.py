@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mda.errors import UserError
 
+MOST_ROWS = 10_000_000  # in one range of named rows, which are kept one by one
+
 
 def parse_steps(text: str) -> tuple[int, ...]:
     """`1300,1500` as integers. Raises UserError otherwise."""
@@ -37,7 +39,10 @@ def parse_rows(text: str) -> tuple[int, ...]:
     rows: list[int] = []
     for part in filter(None, text.split(",")):
         if ":" in part:
-            rows.extend(range(*parse_range(part)))
+            start, stop = parse_range(part)
+            if not 0 < stop - start <= MOST_ROWS:
+                raise UserError(f"'{part}' holds {max(0, stop - start)} rows; name 1 to {MOST_ROWS:,}.")
+            rows.extend(range(start, stop))
         elif part.strip().isdecimal():
             rows.append(int(part))
         else:

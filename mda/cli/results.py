@@ -68,11 +68,14 @@ def compare(
 ) -> None:
     """Compare retrains with their baselines: delays and final scores, with intervals over replicates."""
     from mda.cli.run import print_json
+    from mda.evidence.delay import BORN_LEVEL
     from mda.workflows.compare import compare as compare_arms
 
     table = compare_arms(retrains)
     if as_json:
         print_json({"arms": table.to_dict("records")})
+    elif table.empty:
+        print(f"No head is born in the baselines (no final score reaches {BORN_LEVEL:g}); there is nothing to delay.")
     else:
         print(table.round(3).to_string(index=False, na_rep="-"))
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
 from mda.jobs.execute import execute
 from mda.jobs.files import new_job
 from mda.progress import Progress as Work
 from mda.store.atomic import to_bytes
-from mda.workflows.registry import HANDLERS
 
 console = Console(stderr=True)
 
@@ -29,6 +28,8 @@ def print_json(value: Any) -> None:
 
 def run(command: str, request: BaseModel, study: str) -> dict[str, Any]:
     """Run a command here, as a job that `mda jobs` and the pages can see. Raises what the command raises."""
+    from mda.workflows.registry import HANDLERS  # takes seconds, and commands that only look need none of it
+
     job = new_job(command, request.model_dump(mode="json"), study)
     with _bar() as listener:
         return execute(job, HANDLERS, listener)
@@ -37,8 +38,9 @@ def run(command: str, request: BaseModel, study: str) -> dict[str, Any]:
 @contextmanager
 def _bar() -> Iterator[Any]:
     """A progress bar with the time left; plain lines every ten seconds where stderr is no terminal."""
-    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")]
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[left]}"), console=console) as bar:
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")]
+    columns += [TimeElapsedColumn(), TextColumn("{task.fields[left]}")]
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0, left="")
         said = time.monotonic()
 

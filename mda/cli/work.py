@@ -16,7 +16,7 @@ StudyName = Annotated[str, typer.Argument(help="Name of the study; `mda study li
 
 def demo(
     seed: Annotated[int, typer.Option(help="Initial weights; 0 is the demo, K makes `demo-seedK`.")] = 0,
-    steps: Annotated[int, typer.Option(help="Training steps, a multiple of 100.")] = 3000,
+    steps: Annotated[int, typer.Option(help="Training steps, a multiple of 100.")] = 1600,
     as_json: Json = False,
 ) -> None:
     """Build the demo study: corpus, model, head scores and a first attribution (minutes on 2 cores)."""
@@ -108,8 +108,6 @@ def retrain(
     from mda.workflows.registry import checked
     from mda.workflows.retrain import RetrainRequest
 
-    if action == "baseline" and (select, fraction, rows) != (None, None, None):
-        raise UserError("A baseline changes nothing: leave --select, --fraction and --rows out.")
     request = checked(
         RetrainRequest,
         {

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetGenerationError
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.json
+import pyarrow.parquet
 from transformers import PreTrainedTokenizerFast
 
 from mda.errors import UserError
 
 ID_COLUMNS = ("input_ids", "tokens")
 TEXT_COLUMN = "text"
-READERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
+SUFFIXES = (".parquet", ".jsonl")
+LARGEST_JSON_BLOCK = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def read_rows(path: Path, vocab_size: int, row_length: int, tokenizer: PreTraine
         raise UserError(f"There is no file {path}; give the training rows as .npy, .parquet or .jsonl.")
     if path.suffix == ".npy":
         return RowFile(_checked(_read_npy(path), vocab_size, path))
-    if path.suffix not in READERS:
+    if path.suffix not in SUFFIXES:
         raise UserError(
             f"{path} is not a file of rows: use .npy ([N, T + 1] token ids), .parquet or .jsonl (a column "
             f"'{ID_COLUMNS[0]}' of token ids, or '{TEXT_COLUMN}')."
@@ -49,51 +52,64 @@ def read_rows(path: Path, vocab_size: int, row_length: int, tokenizer: PreTraine
     table = _read_table(path)
     for column in ID_COLUMNS:
         if column in table.column_names:
-            kinds = [str(kind) for kind in table["kind"]] if "kind" in table.column_names else None
-            return RowFile(_checked(_stacked(table, column, path), vocab_size, path), kinds)
+            kinds = [str(kind) for kind in table["kind"].to_pylist()] if "kind" in table.column_names else None
+            return RowFile(_checked(_stacked(table[column], column, path), vocab_size, path), kinds)
     if TEXT_COLUMN not in table.column_names:
         raise UserError(
             f"{path} has no column '{ID_COLUMNS[0]}', '{ID_COLUMNS[1]}' or '{TEXT_COLUMN}'; it has "
-            f"{', '.join(table.column_names)}."
+            f"{', '.join(table.column_names) or 'none'}."
         )
     if tokenizer is None:
         raise UserError(f"{path} holds text; say which tokenizer reads it with --tokenizer PATH.")
-    return RowFile(_checked(_packed(table, tokenizer, row_length, path), vocab_size, path))
+    return RowFile(_checked(_packed(table[TEXT_COLUMN], tokenizer, row_length, path), vocab_size, path))
 
 
 def _read_npy(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise UserError(
-            f"{path} is not an array of token ids ({str(error).splitlines()[0]}); save it with numpy.save."
-        ) from None
+        # what NumPy says of an object array names a way to load it that would run code
+        cause = "it is pickled or no array" if "pickle" in str(error) else str(error).splitlines()[0]
+        raise UserError(f"{path} is not an array of token ids ({cause}); save it with numpy.save.") from None
 
 
-def _read_table(path: Path) -> Dataset:
+def _read_table(path: Path) -> pa.Table:
     try:
-        return load_dataset(READERS[path.suffix], data_files=str(path), split="train")
-    except (DatasetGenerationError, ValueError, OSError) as error:
-        cause = str(error.__cause__ or error).splitlines()[0][:160]
+        if path.suffix == ".parquet":
+            return pa.parquet.read_table(path)
+        # one block, because a line may not be longer than its block
+        size = min(max(1, path.stat().st_size), LARGEST_JSON_BLOCK)
+        return pa.json.read_json(path, read_options=pa.json.ReadOptions(block_size=size))
+    except (pa.ArrowException, OSError) as error:
+        cause = str(error).splitlines()[0][:160]
         raise UserError(f"{path} cannot be read as {path.suffix[1:]} ({cause}).") from None
 
 
-def _stacked(table: Dataset, column: str, path: Path) -> np.ndarray:
-    lengths = {len(row) for row in table[column] if hasattr(row, "__len__")}
-    if len(lengths) != 1:
-        raise UserError(f"The rows of {path} have different lengths; every row needs the same T + 1 token ids.")
-    return np.array(table[column])
+def _stacked(column: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
+    """A column of equally long lists as one array, without a Python object for every id."""
+    kind = column.type
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if not lists or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
+        raise UserError(f"The column '{name}' of {path} holds {kind} and not lists of integers; rows are token ids.")
+    lengths = set(pa.compute.list_value_length(column).unique().to_pylist())
+    flat = pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else None
+    if flat is None or len(lengths) != 1 or flat.null_count:
+        raise UserError(
+            f"The rows of {path} have different lengths, or none; every row needs the same T + 1 token ids."
+        )
+    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
-def _packed(table: Dataset, tokenizer: PreTrainedTokenizerFast, length: int, path: Path) -> np.ndarray:
+def _packed(column: pa.ChunkedArray, tokenizer: PreTrainedTokenizerFast, length: int, path: Path) -> np.ndarray:
     end = tokenizer.eos_token_id
     if end is None:
         raise UserError("The tokenizer has no end-of-text token to put between documents; add an eos_token.")
 
     def stream() -> Iterator[int]:
-        for text in table[TEXT_COLUMN]:
-            yield from tokenizer.encode(str(text), add_special_tokens=False)
-            yield end
+        for text in column:
+            if text.is_valid:
+                yield from tokenizer.encode(str(text), add_special_tokens=False)
+                yield end
 
     ids = np.fromiter(stream(), dtype=np.int64)
     rows = len(ids) // length

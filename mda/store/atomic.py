@@ -30,10 +30,10 @@ def disk_errors() -> Iterator[None]:
             raise UserError(
                 "the disk is full: free space and run the same command again; what was finished is kept"
             ) from error
-        refused = (errno.EACCES, errno.EPERM, errno.EROFS)
+        refused = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
         if isinstance(error, OSError) and error.errno in refused and error.filename is not None:
             raise UserError(
-                f"no permission to use {error.filename} ({error.strerror}): change its permissions, "
+                f"cannot write to {error.filename} ({error.strerror}): change its permissions, "
                 "or set MDA_CACHE to a folder that you can write"
             ) from error
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def add_study(name: str, checkpoints: Path, rows: Path, tokenizer: Path | None, 
         "origin": "folder",
         "rows": array_digest(found.tokens),
         "kinds": found.kinds is not None and array_digest(_kind_numbers(found)),
+        "tokenizer": reader and hashlib.sha256(reader.backend_tokenizer.to_str().encode()).hexdigest(),
         "batch_size": size,
         "weights": {str(step): weights_digest(path) for step, path in steps.items()},
     }
@@ -70,6 +72,11 @@ def add_study(name: str, checkpoints: Path, rows: Path, tokenizer: Path | None, 
             _write(work.folder, found, reader)
             work.finish(facts.model_dump())
         assert isinstance(work.manifest, Manifest)
+        if (there := work.manifest.result["checkpoints"]) != facts.checkpoints:
+            raise UserError(
+                f"Study '{name}' is there already, with its checkpoints in {there}; if they moved, delete "
+                f"{work.final} and add it again (its results stay valid), or choose another name."
+            )
     return Study.open(name)
 
 

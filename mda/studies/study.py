@@ -114,8 +114,14 @@ class Study:
         return load_model(self.checkpoint(step))
 
     def weights_digest(self, step: int) -> str:
-        """sha256 of the weights at a step."""
-        return weights_digest(self.checkpoint(step))
+        """sha256 of the weights at a step. Raises UserError where they changed since the study was added."""
+        digest = weights_digest(self.checkpoint(step))
+        if self.manifest.spec.get("weights", {}).get(str(step), digest) != digest:
+            raise UserError(
+                f"The weights of study '{self.name}' at step {step} changed since it was added; put the old ones "
+                "back, or add the new ones as another study."
+            )
+        return digest
 
     def step_of(self, rows: np.ndarray) -> np.ndarray:
         """The step at which rows are trained on: row r enters the update of checkpoint r // batch_size."""
@@ -155,4 +161,4 @@ class Study:
 def list_studies() -> list[str]:
     """Names of the studies in the cache, sorted."""
     root = cache_root()
-    return sorted(p.parent.name for p in root.glob("*/study/manifest.json")) if root.is_dir() else []
+    return sorted(p.parents[1].name for p in root.glob("*/study/manifest.json")) if root.is_dir() else []

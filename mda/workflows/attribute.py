@@ -15,6 +15,7 @@ from transformers import GPTNeoXForCausalLM
 from mda.curvature.registry import find_curvature
 from mda.errors import UserError
 from mda.evidence.reliability import spearman
+from mda.heads.geometry import names
 from mda.influence.attribute import answer
 from mda.influence.score import Scorer
 from mda.progress import Progress
@@ -81,8 +82,9 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
                 for chunk, tokens in task.chunks(rows):
                     found.append(scorer.rows(tokens)[0])
                     progress.advance(len(chunk))
-                write_parquet(_frame(task, np.concatenate(found, axis=1)), _part(work, step, number))
+                # in this order: a shard that is there has its time on record
                 append_jsonl(work.folder / _TIMING, {"rows": len(rows), "seconds": time.monotonic() - begun})
+                write_parquet(_frame(task, np.concatenate(found, axis=1)), _part(work, step, number))
     write_parquet(_joined(task, work, len(shards)), work.folder / SCORES)
     timings, _ = read_jsonl(work.folder / _TIMING)
     result = {
@@ -93,9 +95,10 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
         "probe_value": {str(step): _checks(work, step)["probe_value"].item() for step in task.steps},
         "reliability": _reliability(task, work),
     }
-    for file in [*work.folder.glob("part-*"), *work.folder.glob("check-*"), work.folder / _TIMING]:
-        file.unlink()
     work.finish(result)
+    # only now, because without them an interrupted attempt could not be finished
+    for file in [*work.final.glob("part-*"), *work.final.glob("check-*"), work.final / _TIMING]:
+        file.unlink()
 
 
 def _part(work: Workspace, step: int, number: int) -> Path:
@@ -109,6 +112,12 @@ def _checks(work: Workspace, step: int) -> dict[str, torch.Tensor]:
 def _solve(task: AttributionTask, step: int, model: GPTNeoXForCausalLM, folder: Path, progress: Progress) -> None:
     """Directions of one step, and the scores of the reliability sample along all sets of them."""
     found = answer(model, task.question, task.sequences, lambda: task.chunks(task.fit_rows), progress.advance)
+    if not found.main:
+        measured, through = names(task.question.heads), names(task.question.through)
+        raise UserError(
+            f"At step {step} nothing that {through} compute reaches {task.question.probe} of {measured}, so all scores "
+            "would be zero; choose --through heads of an earlier layer, or all."
+        )
     sets = dict(zip(SETS, (found.main, *found.probe_halves, found.other_labels), strict=True))
     with Scorer(model, list(sets.values()), task.question.through) as scorer:
         checks = [scorer.rows(tokens) for _, tokens in task.chunks(task.checked_rows)]

@@ -42,7 +42,7 @@ class AttributeRequest(BaseModel):
     fit_rows: int = Field(default=2048, ge=2)
     curvature: str = "ekfac"
     seed: int = Field(default=0, ge=0)
-    probe_sequences: int = Field(default=PROBE_SEQUENCES, ge=2)
+    probe_sequences: int = Field(default=PROBE_SEQUENCES, ge=16)  # two halves of up to 8 periods
 
 
 @dataclass

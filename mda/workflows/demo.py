@@ -40,7 +40,7 @@ class DemoRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=0, ge=0)
-    steps: int = Field(default=3000, ge=CHECKPOINT_EVERY, multiple_of=CHECKPOINT_EVERY)
+    steps: int = Field(default=1600, ge=CHECKPOINT_EVERY, multiple_of=CHECKPOINT_EVERY)
 
     @property
     def study(self) -> str:
@@ -142,7 +142,7 @@ def _train(folder: Path, facts: StudyFacts, request: DemoRequest, progress: Prog
     checkpoints = folder / OWN_CHECKPOINTS
     model = new_model(demo_config(facts.vocab_size, facts.seq_len), request.seed)
     optimizer = new_optimizer(model, facts.recipe)
-    if not checkpoints.exists():
+    if not (checkpoints / "step0").exists():
         save_checkpoint(checkpoints / "step0", model, optimizer)
     start, last = list(find_steps(checkpoints).items())[-1]
     model.load_state_dict(load_model(last).state_dict())

@@ -20,7 +20,7 @@ from mda.heads.model_scores import MODEL_SCORES, held_out_scores, induction_loss
 from mda.heads.scores import HEAD_SCORES, head_scores
 from mda.heads.sequences import RepeatedBatch, repeated_batches, spread_periods
 from mda.progress import Progress
-from mda.store.atomic import write_json
+from mda.store.atomic import disk_errors, write_json
 from mda.store.identity import array_digest, identity
 from mda.store.paths import study_folder
 from mda.store.tables import read_parquet, write_parquet
@@ -100,6 +100,7 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
         missing = [step for step in wanted if step not in set(models["step"])]
         progress.stage("heads", len(wanted), len(wanted) - len(missing))
         for step in missing:
+            study.weights_digest(step)  # refuses weights that changed
             frame, scores = scorer.score(study.load(step))
             frame.insert(0, "step", step)
             heads = pd.concat([heads[heads["step"] != step], frame]).sort_values(["step", "layer", "head"])
@@ -136,10 +137,11 @@ def model_table(study: str) -> pd.DataFrame:
 @contextmanager
 def _filling(folder: Path, study: Study, scorer: CheckpointScorer) -> Iterator[None]:
     """One process fills a study's tables at a time, and never with numbers of other settings."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name("heads.lock"))
     try:
-        lock.acquire(blocking=False)
+        with disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
     except Timeout:
         raise UserError(
             f"Another process is scoring the heads of '{study.name}'; wait for it, or see `mda jobs list`."

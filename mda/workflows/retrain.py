@@ -51,7 +51,7 @@ class RetrainRequest(BaseModel):
     until: int | None = None
     action: Literal["baseline", "remove", "duplicate"]
     select: Literal["top", "bottom", "random", "matched-kind", "matched-repetition", "rows"] | None = None
-    fraction: float | None = None
+    fraction: float | None = Field(default=None, allow_inf_nan=False)
     attribution: str | None = None
     rows: tuple[int, ...] | None = None
     replicate: int = Field(default=0, ge=0)
@@ -82,6 +82,10 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
     study = Study.open(request.study)
     window, until = _schedule(study, request)
     if request.action == BASELINE:
+        if (request.select, request.fraction, request.attribution, request.rows) != (None,) * 4:
+            raise UserError(
+                "A baseline changes nothing: leave --select, --fraction, --attribution and --rows out."
+            )
         changed, match = np.zeros(0, dtype=np.int64), dict[str, float]()
         weights = np.ones(len(window), dtype=np.float32)
     else:
@@ -120,6 +124,9 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
             progress.stage(stage, until - request.from_step)
             _run(study, request, until, plan, scorer, work, progress)
             work.finish({"rows": len(changed), "match": match, "fresh_optimizer": fresh})
+            # only now, because without them an interrupted attempt could not be finished
+            (work.final / _CURVES).unlink()
+            shutil.rmtree(work.final / _RESUME, ignore_errors=True)
         manifest, folder = work.manifest, work.final
     assert manifest is not None
     return {
@@ -204,7 +211,6 @@ def _run(
             reached = step
         progress.advance()
     _write_curves(curves, work.folder)
-    shutil.rmtree(resume, ignore_errors=True)
 
 
 def _last_checkpoint(resume: Path) -> int | None:
@@ -223,4 +229,3 @@ def _write_curves(curves: Path, folder: Path) -> None:
     model = pd.DataFrame([record["model"] for record in records]).drop_duplicates("step", keep="last")
     write_parquet(heads.sort_values(["step", "head"]).reset_index(drop=True), folder / METRICS)
     write_parquet(model.sort_values("step").reset_index(drop=True), folder / MODEL_METRICS)
-    curves.unlink()

@@ -31,7 +31,11 @@ def chosen_rows(
     if select == "rows":
         if not rows:
             raise UserError("--select rows needs the rows: give --rows 12,40,100:120.")
+        if (fraction, attribution) != (None, None):
+            raise UserError("--select rows takes the rows from --rows: leave --fraction and --attribution out.")
         return select_rows(rows, len(window), int(window[0])), {}
+    if rows is not None:
+        raise UserError(f"--select {select} chooses the rows by itself: leave --rows out, or use --select rows.")
     if fraction is None:
         raise UserError(f"--select {select} needs --fraction, a share of the window's rows such as 0.1.")
     if select == "random" and attribution is None:
