@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--probes", nargs="+", default=["prefix_matching", "induction"])
     parser.add_argument("--heads", default="L1H0,L1H2", help="whose behaviour the probe measures")
     parser.add_argument("--steps", type=int, nargs="+", default=[500, 600])
-    parser.add_argument("--window", type=int, nargs=2, default=[300, 700])
+    parser.add_argument("--window", type=int, nargs=2, default=[400, 700])
     parser.add_argument("--until", type=int, default=1000)
     parser.add_argument("--every", type=int, default=50)
     parser.add_argument("--fraction", type=float, default=0.1)

@@ -74,3 +74,14 @@ class Progress:
         if earned <= 0:
             return None
         return (time.monotonic() - self._started) * (1.0 - self.fraction) / earned
+
+
+def time_left(seconds: float | None) -> str:
+    """`about 2 min left`, rounded to what an estimate deserves; empty when unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mda.cli.work import Json
+from mda.progress import time_left
 
 app = typer.Typer(no_args_is_help=True, help="Background and past jobs.")
 JobId = Annotated[str, typer.Argument(help="Id of a job; `mda jobs list` shows them.")]
@@ -29,7 +30,7 @@ def _summary(job: Any) -> dict[str, Any]:
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List jobs, newest first."""
-    from mda.cli.run import print_json, time_left
+    from mda.cli.run import print_json
     from mda.jobs.files import list_jobs
 
     found = [_summary(job) for job in list_jobs()]

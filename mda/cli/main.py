@@ -12,7 +12,9 @@ from mda.errors import UserError
 from mda.progress import Cancelled
 
 # typer may carry a click of its own, whose errors `import click` does not know; they share this ancestor
-ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+ClickError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -75,7 +75,7 @@ def compare(
     if as_json:
         print_json({"arms": table.to_dict("records")})
     elif table.empty:
-        print(f"No head is born in the baselines (no final score reaches {BORN_LEVEL:g}); there is nothing to delay.")
+        print(f"No head is born in the baselines: no final score reaches {BORN_LEVEL:g}.")
     else:
         print(table.round(3).to_string(index=False, na_rep="-"))
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeE
 
 from mda.jobs.execute import execute
 from mda.jobs.files import new_job
+from mda.progress import Cancelled, time_left
 from mda.progress import Progress as Work
 from mda.store.atomic import to_bytes
 
@@ -32,13 +33,20 @@ def run(command: str, request: BaseModel, study: str) -> dict[str, Any]:
 
     job = new_job(command, request.model_dump(mode="json"), study)
     with _bar() as listener:
-        return execute(job, HANDLERS, listener)
+        try:
+            return execute(job, HANDLERS, listener)
+        except KeyboardInterrupt as stop:  # typer would end the program without a word
+            raise Cancelled from stop
 
 
 @contextmanager
 def _bar() -> Iterator[Any]:
     """A progress bar with the time left; plain lines every ten seconds where stderr is no terminal."""
-    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")]
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    ]
     columns += [TimeElapsedColumn(), TextColumn("{task.fields[left]}")]
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0, left="")
@@ -54,14 +62,3 @@ def _bar() -> Iterator[Any]:
 
         yield listen
         bar.update(task, completed=1.0, left="")
-
-
-def time_left(seconds: float | None) -> str:
-    """`about 2 min left`, rounded to what an estimate deserves; empty when unknown."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s left"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"

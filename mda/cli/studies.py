@@ -66,6 +66,7 @@ def describe(name: str) -> dict[str, Any]:
         "held_out": list(facts.held_out),
         "kinds": facts.kinds,
         "tokenizer": study.tokenizer is not None,
+        "recipe": facts.recipe.model_dump(),
         "attributions": [{"id": one.id, "about": one.title} for one in list_attributions(name)],
         "retrains": [{"id": one.id, "arm": one.label, "replicate": one.replicate} for one in list_retrains(name)],
     }

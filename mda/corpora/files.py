@@ -90,7 +90,9 @@ def _stacked(column: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
     kind = column.type
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not lists or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
-        raise UserError(f"The column '{name}' of {path} holds {kind} and not lists of integers; rows are token ids.")
+        raise UserError(
+            f"The column '{name}' of {path} holds {kind} and not lists of integers; rows are token ids."
+        )
     lengths = set(pa.compute.list_value_length(column).unique().to_pylist())
     flat = pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else None
     if flat is None or len(lengths) != 1 or flat.null_count:

@@ -123,7 +123,9 @@ def read_directions(folder: Path, step: int) -> dict[str, dict[Block, torch.Tens
 def attribution_folder(study: str, name: str) -> Path:
     """Where one attribution lies. Raises UserError for an id that is no plain name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
-        raise UserError(f"'{name[:80]}' is not the id of an attribution; `mda study show STUDY` lists those of a study.")
+        raise UserError(
+            f"'{name[:80]}' is not the id of an attribution; `mda study show STUDY` lists those of a study."
+        )
     return study_folder(study) / "attributions" / name
 
 

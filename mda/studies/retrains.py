@@ -75,7 +75,9 @@ def arm_label(action: str, select: str | None, fraction: float | None) -> str:
 def retrain_folder(study: str, name: str) -> Path:
     """Where one retrain lies. Raises UserError for an id that is no plain name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
-        raise UserError(f"'{name[:80]}' is not the id of a retrain; `mda study show STUDY` lists those of a study.")
+        raise UserError(
+            f"'{name[:80]}' is not the id of a retrain; `mda study show STUDY` lists those of a study."
+        )
     return study_folder(study) / "retrains" / name
 
 

@@ -28,8 +28,8 @@ class Recipe(BaseModel):
         return self.learning_rate * (step + 1) / self.warmup_steps
 
 
-# What gives an induction head within a few minutes on 2 cores. In a prototype, a vocabulary of 1024, or the usual initial spread
-# .02 with rotary on a quarter of the dimensions, gave none in the same budget.
+# What gives an induction head within a few minutes on 2 cores. In a prototype, a vocabulary of 1024, or the usual
+# initial spread .02 with rotary on a quarter of the dimensions, gave none in the same budget.
 DEMO_RECIPE = Recipe(batch_size=32, learning_rate=3e-3, warmup_steps=50, beta2=0.99)
 
 

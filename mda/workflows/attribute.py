@@ -115,8 +115,8 @@ def _solve(task: AttributionTask, step: int, model: GPTNeoXForCausalLM, folder: 
     if not found.main:
         measured, through = names(task.question.heads), names(task.question.through)
         raise UserError(
-            f"At step {step} nothing that {through} compute reaches {task.question.probe} of {measured}, so all scores "
-            "would be zero; choose --through heads of an earlier layer, or all."
+            f"At step {step} nothing that {through} compute reaches {task.question.probe} of {measured}, so all "
+            "scores would be zero; choose --through heads of an earlier layer, or all."
         )
     sets = dict(zip(SETS, (found.main, *found.probe_halves, found.other_labels), strict=True))
     with Scorer(model, list(sets.values()), task.question.through) as scorer:

@@ -134,6 +134,14 @@ def model_table(study: str) -> pd.DataFrame:
     return read_parquet(path) if path.exists() else pd.DataFrame(columns=["step", *MODEL_SCORES])
 
 
+def scored_study(study: str) -> str | None:
+    """Identity of the study that the tables were made for; None where that cannot be told."""
+    try:
+        return str(json.loads((heads_folder(study) / _SETTINGS).read_text())["settings"]["study"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 @contextmanager
 def _filling(folder: Path, study: Study, scorer: CheckpointScorer) -> Iterator[None]:
     """One process fills a study's tables at a time, and never with numbers of other settings."""

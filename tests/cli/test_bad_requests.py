@@ -111,7 +111,13 @@ def test_refused(study, mda, command, sentence):
 
 @pytest.mark.parametrize(
     "command",
-    [("x",), ("attribute",), ("attribute", "tiny", "--head", "L1H1"), (*ATTRIBUTE, "--seed", "x"), (*ATTRIBUTE, "--x")],
+    [
+        ("x",),
+        ("attribute",),
+        ("attribute", "tiny", "--head", "L1H1"),
+        (*ATTRIBUTE, "--seed", "x"),
+        (*ATTRIBUTE, "--x"),
+    ],
 )
 def test_command_lines_that_make_no_sense(study, mda, command):
     ran = mda(*command)
@@ -195,10 +201,12 @@ def test_a_full_disk_loses_nothing(study, mda, monkeypatch, writer):
     assert mda(*ATTRIBUTE, "--json").json["rows"] == 80
 
 
-@pytest.mark.parametrize("where", ["below a file", "a file"])
+@pytest.mark.parametrize("where", ["file/cache", "file"])
 def test_a_cache_that_cannot_be_written(study, mda, tmp_path, monkeypatch, where):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("MDA_CACHE", str(tmp_path / "file" / "cache" if where == "below a file" else tmp_path / "file"))
+    monkeypatch.setenv(
+        "MDA_CACHE", str(tmp_path / "file" / "cache" if where == "below a file" else tmp_path / "file")
+    )
     assert "set MDA_CACHE" in mda("demo").refusal
     assert mda("study", "list").code == 0
 
@@ -220,10 +228,10 @@ def console(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_exit_codes_of_the_console_script(study):
-    good = console("study", "list", "--json")
-    assert (good.returncode, good.stdout, good.stderr) == (0, '{"studies": ["tiny"]}\n', "")
-    bad = console("study", "show", "nope")
+    good = console("jobs", "list", "--json")
+    assert (good.returncode, good.stdout, good.stderr) == (0, '{"jobs": []}\n', "")
+    bad = console("jobs", "show", "nope")
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert bad.stderr.startswith("There is no study 'nope'")
+    assert bad.stderr == "there is no job 'nope'; see `mda jobs list`\n"
     assert console("study", "shew").returncode == 2
     assert console("--help").returncode == 0

@@ -15,9 +15,7 @@ def test_births_are_where_they_were_planted() -> None:
         return height / (1 + np.exp(-(steps - birth) / 40))
 
     frames = [
-        pd.DataFrame(
-            {"step": steps, "layer": layer, "head": head, "prefix_matching": pm, "previous_token": pt}
-        )
+        pd.DataFrame({"step": steps, "layer": layer, "head": head, "prefix_matching": pm, "previous_token": pt})
         for layer, head, pm, pt in [
             (1, 3, rise(1200, 0.6), rise(300, 0.05)),  # an induction head
             (0, 1, rise(100, 0.01), rise(900, 0.97)),  # a previous-token head

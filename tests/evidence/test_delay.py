@@ -112,9 +112,7 @@ def test_broken_curves_are_refused(curve: Curve) -> None:
 
 
 def test_interval_over_replicates() -> None:
-    found = delay_interval(
-        [Delay(100), Delay(160, censored=True), Delay(float("nan"), reason="x"), Delay(130)]
-    )
+    found = delay_interval([Delay(100), Delay(160, censored=True), Delay(float("nan"), reason="x"), Delay(130)])
     assert (found.mean, found.n, found.censored) == (130, 3, 1)
     assert (found.low, found.high) == (100, 160)  # of three values: their range (see Interval)
     single = delay_interval([Delay(100)])

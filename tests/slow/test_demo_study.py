@@ -53,7 +53,7 @@ def test_learning_goes_with_the_birth(demo: dict[str, Any]) -> None:
 
 
 def test_the_first_attribution_found_repetition_without_being_told(demo: dict[str, Any]) -> None:
-    """The right sign at both ends: rows that promote repeat more than the average row, and than those that suppress."""
+    """The right sign: rows that promote repeat more than the average row, and than those that suppress."""
     study, found = Study.open("demo"), find_attribution(demo["attribution"])
     scores = found.scores().sort_values("score")
     tenth = len(scores) // 10

@@ -90,9 +90,7 @@ def test_mask_is_exact(row: list[int], m: int) -> None:
     st.sampled_from([1, 1000, 70_000, 2**40]),
 )
 @settings(max_examples=100, deadline=None)
-def test_rows_do_not_see_each_other_and_large_ids_stay_exact(
-    rows: list[list[int]], m: int, scale: int
-) -> None:
+def test_rows_do_not_see_each_other_and_large_ids_stay_exact(rows: list[list[int]], m: int, scale: int) -> None:
     array = np.array(rows) * scale
     expected = [np.mean(brute_mask(row, m)) for row in rows]
     np.testing.assert_allclose(repeated_shares(array, m), expected)

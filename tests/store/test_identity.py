@@ -13,9 +13,7 @@ from mda.errors import UserError
 from mda.store.atomic import to_bytes
 from mda.store.identity import array_digest, canonical, file_digest, identity
 
-LEAF = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 TREE = st.recursive(
     LEAF,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

@@ -147,7 +147,9 @@ def test_optimizer_states_that_do_not_fit(add, sources, mda, damage):
     elif damage == "other names":
         save_file({f"other.{name}": value for name, value in tensors.items()}, path)
     else:
-        save_file({name: value[:1].contiguous() if value.dim() else value for name, value in tensors.items()}, path)
+        save_file(
+            {name: value[:1].contiguous() if value.dim() else value for name, value in tensors.items()}, path
+        )
     add()
     assert "optimizer" in mda("retrain", "new", "--from", 10, "--to", 12, "--action", "baseline").refusal
 

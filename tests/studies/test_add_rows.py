@@ -24,7 +24,9 @@ def add(tiny_cache, tmp_path, monkeypatch, mda):
     sources = tiny_cache.parent / "tiny-sources"
 
     def call(rows, *options, checkpoints=sources / "checkpoints"):
-        return mda("study", "add", "new", "--checkpoints", checkpoints, "--rows", rows, "--batch-size", 4, *options)
+        return mda(
+            "study", "add", "new", "--checkpoints", checkpoints, "--rows", rows, "--batch-size", 4, *options
+        )
 
     return call
 
@@ -68,7 +70,8 @@ def test_npy(add, tmp_path, tokens, dtype):
 def test_tables_of_ids(add, tmp_path, tokens, column, suffix, kinds):
     names = ["prose", "code", "log"]
     records = [
-        {column: row.tolist()} | ({"kind": names[number % 3]} if kinds else {}) for number, row in enumerate(tokens)
+        {column: row.tolist()} | ({"kind": names[number % 3]} if kinds else {})
+        for number, row in enumerate(tokens)
     ]
     told = add(write(tmp_path / f"rows{suffix}", records), "--json").json
     study = Study.open("new")
@@ -78,7 +81,7 @@ def test_tables_of_ids(add, tmp_path, tokens, column, suffix, kinds):
 
 
 def test_text_is_packed_with_end_of_text_between_documents(add, tmp_path, tokenizer):
-    texts = ["BariBeno the old river", "one stone", "Fora"] * 20
+    texts = ["BariBeno the old river", " one stone", "Fora"] * 20
     add(write(tmp_path / "rows.jsonl", [{"text": text} for text in texts]), "--tokenizer", tokenizer, "--json")
     reader, expected = demo_tokenizer(), []
     for text in texts:
@@ -87,7 +90,7 @@ def test_text_is_packed_with_end_of_text_between_documents(add, tmp_path, tokeni
     length = SEQ_LEN + 1
     count = len(expected) // length
     np.testing.assert_array_equal(study.rows, np.array(expected[: count * length]).reshape(count, length))
-    assert study.text(0).startswith("BariBeno the old river<|endoftext|>one stone<|endoftext|>Fora<|endoftext|>")
+    assert study.text(0).startswith("BariBeno the old river<|endoftext|> one stone<|endoftext|>Fora<|endoftext|>")
 
 
 def test_a_document_longer_than_a_mebibyte(add, tmp_path, tokenizer):
@@ -130,7 +133,10 @@ BAD_ROWS = {
     "rows": (lambda t: "the old river", "is not a file of rows"),
     "ragged.parquet": (ragged, "different lengths"),
     "ragged.jsonl": (ragged, "different lengths"),
-    "null.parquet": (lambda t: [{"input_ids": None if n == 3 else r.tolist()} for n, r in enumerate(t)], "lengths"),
+    "null.parquet": (
+        lambda t: [{"input_ids": None if n == 3 else r.tolist()} for n, r in enumerate(t)],
+        "lengths",
+    ),
     "hole.jsonl": (lambda t: [{"tokens": [*r.tolist()[:-1], None]} for r in t], "lengths"),
     "float.parquet": (lambda t: [{"input_ids": (r + 0.5).tolist()} for r in t], "not integers"),
     "string.parquet": (lambda t: [{"input_ids": "a"}], "not lists of integers"),

@@ -1,0 +1,8 @@
+"""The first page: which studies there are, and the chosen one's story; builds the demo where there is none."""
+
+from __future__ import annotations
+
+from mda.ui.home import building, home
+from mda.ui.page import run_page
+
+run_page("Story", home, building)

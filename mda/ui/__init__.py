@@ -1,0 +1,1 @@
+"""Streamlit and Plotly pieces that the pages share; nothing below this package knows of either."""

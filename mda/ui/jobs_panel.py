@@ -1,0 +1,125 @@
+"""Background jobs on a page: progress, time left, stopping, and what to do about one that did not finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from mda.errors import UserError
+from mda.jobs.files import ACTIVE, Job, JobStatus, list_jobs
+from mda.jobs.launch import cancel, launch, resume
+from mda.progress import time_left
+from mda.ui.plain import plain
+
+Live = Callable[[Job], None]
+
+_NAMES = {
+    "demo": "Building the demo",
+    "heads": "Scoring heads",
+    "attribute": "Attributing",
+    "retrain": "Retraining",
+    "retrains": "Retraining",
+}
+_PAGE_SECONDS, _SIDEBAR_SECONDS = 1.0, 2.0
+
+
+def start_job(command: str, arguments: Mapping[str, Any], study: str) -> None:
+    """Start a job; a button's callback, so a refusal is told in passing and not raised."""
+    _try(lambda: launch(command, arguments, study))
+
+
+def newest_job(study: str, *commands: str) -> Job | None:
+    """The newest job of one of the commands for a study."""
+    for job in list_jobs():
+        if job.spec.command in commands and job.spec.study == study:
+            return job
+    return None
+
+
+def job_area(job: Job | None, live: Live | None = None) -> None:
+    """How a job stands: live while it runs, with its cause and a remedy where it stopped early, else nothing.
+
+    live: draws the job's measurements; redrawn every second while it runs. When the job ends the whole page runs
+    again, so that it shows what the job made.
+    """
+    if job is None:
+        return
+    status = job.status
+    if status.state in ACTIVE:
+        st.fragment(_running, run_every=_PAGE_SECONDS)(job, live)
+    elif status.state != "done" and not st.session_state.get(_dismissed(job)):
+        _stopped(job, status)
+        if live is not None:
+            live(job)
+
+
+def sidebar_jobs() -> None:
+    """All running jobs, of every study. Call inside the sidebar."""
+    active = [job for job in list_jobs() if job.state in ACTIVE]
+    if active:
+        st.fragment(_sidebar, run_every=_SIDEBAR_SECONDS)([job.id for job in active])
+    else:
+        st.caption("No job is running.")
+
+
+def progress_line(status: JobStatus) -> str:
+    """`train, 43 %, about 2 min left`."""
+    if status.state == "queued":
+        return "starting"
+    parts = [status.stage or "starting", f"{100 * status.fraction:.0f} %", time_left(status.seconds_left)]
+    return ", ".join(part for part in parts if part)
+
+
+def _running(job: Job, live: Live | None) -> None:
+    status = job.status
+    if status.state not in ACTIVE:
+        st.rerun()
+    name = f"**{_NAMES.get(job.spec.command, plain(job.spec.command))}**"
+    bar, stop = st.columns([6, 1], vertical_alignment="bottom")
+    bar.progress(min(1.0, status.fraction), text=f"{name}: {plain(progress_line(status))}")
+    stop.button("Cancel", key=f"cancel-{job.id}", on_click=_try, args=(lambda: cancel(job),), width="stretch")
+    if live is not None:
+        live(job)
+
+
+def _stopped(job: Job, status: JobStatus) -> None:
+    name = _NAMES.get(job.spec.command, plain(job.spec.command))
+    words = {"failed": "failed", "cancelled": "was cancelled", "interrupted": "was interrupted"}[status.state]
+    cause = "" if status.state == "cancelled" else f": {plain(status.message)}"
+    box = st.error if status.state == "failed" else st.warning
+    box(f"{name} {words} at {100 * status.fraction:.0f} %{cause}")
+    with st.container(horizontal=True):
+        st.button("Resume", key=f"resume-{job.id}", type="primary", on_click=_try, args=(lambda: resume(job),))
+        st.button("Dismiss", key=f"dismiss-{job.id}", on_click=_dismiss, args=(job,))
+    if log := job.log_tail(40):
+        with st.expander("Log"):
+            st.code(log, language=None)
+
+
+def _sidebar(expected: list[str]) -> None:
+    active = [job for job in list_jobs() if job.state in ACTIVE]
+    if [job.id for job in active] != expected:
+        st.rerun()
+    for job in active:
+        study = f" · {plain(job.spec.study)}" if job.spec.study else ""
+        st.caption(f"**{_NAMES.get(job.spec.command, plain(job.spec.command))}**{study}")
+        status = job.status
+        st.progress(min(1.0, status.fraction), text=plain(progress_line(status)))
+        st.button("Cancel", key=f"cancel-side-{job.id}", on_click=_try, args=(lambda job=job: cancel(job),))
+
+
+def _dismissed(job: Job) -> str:
+    return f"dismissed:{job.id}"
+
+
+def _dismiss(job: Job) -> None:
+    st.session_state[_dismissed(job)] = True
+
+
+def _try(act: Callable[[], Any]) -> None:
+    try:
+        act()
+    except UserError as error:
+        st.toast(plain(str(error)), duration="long")

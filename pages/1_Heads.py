@@ -1,0 +1,8 @@
+"""All heads: a score of each at a step, their history, and the model's losses."""
+
+from __future__ import annotations
+
+from mda.ui.heads import heads_page
+from mda.ui.page import run_page
+
+run_page("Heads", heads_page)
