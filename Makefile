@@ -34,10 +34,11 @@ format: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e .
 	touch $@
 
-# kronfluence, an oracle of some tests, asks for torchvision but runs without it
+# kronfluence, an oracle of some tests, asks for torchvision but runs without it; the others are what it imports
 .venv/dev: .venv/app
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
-	$(BIN)/pip install --quiet --no-deps kronfluence==1.0.1
+	$(BIN)/pip install --quiet --no-deps kronfluence==1.0.1 accelerate==1.15.0 \
+		einops==0.8.2 einconv==0.1.0 opt_einsum==3.4.0
 	touch $@
 
 clean:

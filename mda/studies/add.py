@@ -24,6 +24,8 @@ from mda.training.recipe import Recipe
 
 DEFAULT_BATCH_SIZE = 1024  # Pythia's rows a step
 HELD_OUT_ROWS = 256
+# Pythia's embedding is padded: of its ids only the tokenizer's 50277 ever occur, the others stay untrained.
+PYTHIA_TOKENS = {50304: 50277}
 LONGEST_PACKED_ROW = 2048
 
 # Pythia's published settings that do not depend on the model's size; the learning rate does, and 1e-3 is that
@@ -128,7 +130,8 @@ def _facts(
     unseen = trained if last_step else 0
     special = set(reader.all_special_ids) if reader else set()
     special |= {i for i in (config.eos_token_id, config.bos_token_id) if isinstance(i, int)}
-    ordinary = [i for i in range(len(reader) if reader else config.vocab_size) if i not in special]
+    used = len(reader) if reader else PYTHIA_TOKENS.get(config.vocab_size, config.vocab_size)
+    ordinary = [token for token in range(used) if token not in special]
     return StudyFacts(
         batch_size=batch_size,
         seq_len=found.tokens.shape[1] - 1,

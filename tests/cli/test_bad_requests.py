@@ -17,7 +17,7 @@ import mda.curvature.exact as exact
 import mda.workflows.attribute as work
 from mda.studies.attributions import list_attributions
 
-ATTRIBUTE = ("attribute", "tiny", "--step", 20, "--head", "L1H1")
+ATTRIBUTE = ("attribute", "tiny", "--step", 20, "--head", "L1H1", "--probe-sequences", 32)
 RETRAIN = ("retrain", "tiny", "--from", 10, "--to", 20)
 REMOVE = (*RETRAIN, "--action", "remove")
 

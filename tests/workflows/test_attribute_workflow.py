@@ -22,7 +22,8 @@ def ask(study, mda):
     """Attributes on the tiny study; returns what was told and the table of scores."""
 
     def call(step=20, head="L1H1", *options):
-        told = mda("attribute", "tiny", "--step", step, "--head", head, *options, "--json").json
+        words = ("attribute", "tiny", "--step", step, "--head", head, "--probe-sequences", 32)
+        told = mda(*words, *options, "--json").json
         return told, pd.read_parquet(told["scores"])
 
     return call
@@ -145,7 +146,9 @@ class Stops(Progress):
             raise Cancelled
 
 
-REQUEST = AttributeRequest(study="tiny", steps=(10, 20), head="L1H1", through="all", fit_rows=16)
+REQUEST = AttributeRequest(
+    study="tiny", steps=(10, 20), head="L1H1", through="all", fit_rows=16, probe_sequences=32
+)
 
 
 def test_stopped_anywhere_and_run_again(study, monkeypatch, tmp_path):

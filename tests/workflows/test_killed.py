@@ -19,7 +19,18 @@ from mda.studies.study import Study
 from mda.workflows.head_scores import head_table
 
 DRIVER = Path(__file__).with_name("killed.py")
-ATTRIBUTE = ("attribute", "tiny", "--step", "10,20", "--head", "L1H1", "--through", "all", "--fit-rows", "16")
+ATTRIBUTE = (
+    "attribute",
+    "tiny",
+    "--step",
+    "10,20",
+    "--head",
+    "L1H1",
+    "--through",
+    "all",
+    "--probe-sequences",
+    "32",
+)
 RETRAIN = ("retrain", "tiny", "--from", "10", "--to", "20", "--every", "3", "--action", "baseline")
 
 

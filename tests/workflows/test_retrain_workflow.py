@@ -34,7 +34,7 @@ def arm(study, mda):
 
 @pytest.fixture
 def attribution(study, mda) -> str:
-    return mda("attribute", "tiny", "--step", "10,20", "--head", "L1H1", "--json").json["id"]
+    return mda("attribute", "tiny", "--step", 10, "--head", "L1H1", "--probe-sequences", 32, "--json").json["id"]
 
 
 @pytest.mark.parametrize("start", [0, 10])
