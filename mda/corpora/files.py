@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.json
-import pyarrow.parquet
+from datasets import disable_progress_bars, load_dataset
+from datasets.exceptions import DatasetsError
 from transformers import PreTrainedTokenizerFast
 
 from mda.errors import UserError
 
 ID_COLUMNS = ("input_ids", "tokens")
 TEXT_COLUMN = "text"
-SUFFIXES = (".parquet", ".jsonl")
-LARGEST_JSON_BLOCK = 2**31 - 1
+READERS = {".parquet": "parquet", ".jsonl": "json"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_rows(path: Path, vocab_size: int, row_length: int, tokenizer: PreTraine
         raise UserError(f"There is no file {path}; give the training rows as .npy, .parquet or .jsonl.")
     if path.suffix == ".npy":
         return RowFile(_checked(_read_npy(path), vocab_size, path))
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in READERS:
         raise UserError(
             f"{path} is not a file of rows: use .npy ([N, T + 1] token ids), .parquet or .jsonl (a column "
             f"'{ID_COLUMNS[0]}' of token ids, or '{TEXT_COLUMN}')."
@@ -74,14 +74,19 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_table(path: Path) -> pa.Table:
+    """The file as one Arrow table. The library's own copy goes to a temporary folder and is dropped at once, so
+    that nobody's data is left in a cache in the home folder."""
+    if path.stat().st_size == 0:
+        raise UserError(f"{path} is empty; give a file with rows.")
+    disable_progress_bars()
     try:
-        if path.suffix == ".parquet":
-            return pa.parquet.read_table(path)
-        # one block, because a line may not be longer than its block
-        size = min(max(1, path.stat().st_size), LARGEST_JSON_BLOCK)
-        return pa.json.read_json(path, read_options=pa.json.ReadOptions(block_size=size))
-    except (pa.ArrowException, OSError) as error:
-        cause = str(error).splitlines()[0][:160]
+        with TemporaryDirectory() as cache:
+            found = load_dataset(
+                READERS[path.suffix], data_files=str(path), split="train", cache_dir=cache, keep_in_memory=True
+            )
+            return found.data.table
+    except (DatasetsError, pa.ArrowException, ValueError, OSError) as error:
+        cause = (str(error.__cause__ or error).splitlines() or [type(error).__name__])[0][:160]
         raise UserError(f"{path} cannot be read as {path.suffix[1:]} ({cause}).") from None
 
 
