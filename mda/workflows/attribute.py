@@ -68,7 +68,7 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
     done = SHARD_ROWS * len(list(work.folder.glob("part-*")))
     progress.stage("attribute", len(task.steps) * (fits * per_fit + len(task.rows)), done)
     for step in task.steps:
-        todo = [(n, rows) for n, rows in enumerate(shards) if not _part(work, step, n).exists()]
+        todo = [rows for rows in shards if not _part(work, step, rows).exists()]
         if not todo:
             continue
         model = task.study.load(step)
@@ -76,7 +76,7 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
             _solve(task, step, model, work.folder, progress)
         sets = read_directions(work.folder, step)
         with Scorer(model, [sets[MAIN]], task.question.through) as scorer:
-            for number, rows in todo:
+            for rows in todo:
                 begun = time.monotonic()
                 found = []
                 for chunk, tokens in task.chunks(rows):
@@ -84,8 +84,8 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
                     progress.advance(len(chunk))
                 # in this order: a shard that is there has its time on record
                 append_jsonl(work.folder / _TIMING, {"rows": len(rows), "seconds": time.monotonic() - begun})
-                write_parquet(_frame(task, np.concatenate(found, axis=1)), _part(work, step, number))
-    write_parquet(_joined(task, work, len(shards)), work.folder / SCORES)
+                write_parquet(_frame(task, np.concatenate(found, axis=1)), _part(work, step, rows))
+    write_parquet(_joined(task, work, shards), work.folder / SCORES)
     timings, _ = read_jsonl(work.folder / _TIMING)
     result = {
         "rows": len(task.rows),
@@ -101,8 +101,9 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
         file.unlink()
 
 
-def _part(work: Workspace, step: int, number: int) -> Path:
-    return work.folder / f"part-{step}-{number}.parquet"
+def _part(work: Workspace, step: int, rows: np.ndarray) -> Path:
+    """The file of a shard; named by its rows, so that shards of another size are never taken for these."""
+    return work.folder / f"part-{step}-{rows[0]}-{rows[-1]}.parquet"
 
 
 def _checks(work: Workspace, step: int) -> dict[str, torch.Tensor]:
@@ -139,10 +140,10 @@ def _frame(task: AttributionTask, scores: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(map(str, task.question.through), scores, strict=True)))
 
 
-def _joined(task: AttributionTask, work: Workspace, shards: int) -> pd.DataFrame:
+def _joined(task: AttributionTask, work: Workspace, shards: list[np.ndarray]) -> pd.DataFrame:
     """Columns row, step, score, the heads', and `score_at_<step>` where several steps were summed."""
     by_step = {
-        step: pd.concat([read_parquet(_part(work, step, n)) for n in range(shards)], ignore_index=True)
+        step: pd.concat([read_parquet(_part(work, step, rows)) for rows in shards], ignore_index=True)
         for step in task.steps
     }
     heads = reduce(pd.DataFrame.add, by_step.values())

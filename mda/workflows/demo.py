@@ -56,13 +56,15 @@ def build_demo(request: DemoRequest, progress: Progress) -> dict[str, Any]:
     """
     name = request.study
     progress.plan(corpus=0.06, train=0.62, heads=0.07, attribute=0.25)
+    config = demo_config(len(TOKENS), SEQ_LEN).to_diff_dict()
+    config.pop("transformers_version", None)  # says who wrote it, not what the model is
     spec = {
         "origin": "demo",
         "corpus_seed": CORPUS_SEED,
         "seed": request.seed,
         "steps": request.steps,
         "recipe": DEMO_RECIPE.model_dump(),
-        "config": demo_config(len(TOKENS), SEQ_LEN).to_diff_dict(),
+        "config": config,
     }
     with building(study_folder(name) / "study", KIND, spec) as work:
         if not work.ready:

@@ -144,7 +144,7 @@ BAD_ROWS = {
     "other.parquet": (lambda t: [{"other": 3}], "it has other"),
     "broken.parquet": (lambda t: "no Parquet", "cannot be read as parquet"),
     "broken.jsonl": (lambda t: "{nope", "cannot be read as jsonl"),
-    "empty.jsonl": (lambda t: "", "cannot be read as jsonl"),
+    "empty.jsonl": (lambda t: "", "is empty"),
     "lists.jsonl": (lambda t: "[1, 2]\n[3, 4]\n", "cannot be read as jsonl"),
     "text.jsonl": (lambda t: [{"text": "the old river"}], "--tokenizer"),
 }
