@@ -9,6 +9,7 @@ run goes on, and the pages show it.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import pandas as pd
 
@@ -81,6 +82,30 @@ def described(study: Study, name: str) -> pd.DataFrame:
     return enrichment(groups, kinds, study.shares(rows))
 
 
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """One line an arm: delay in steps, with its interval, of the induction heads and of the previous-token head.
+
+    Induction heads are taken together (the mean of their curves), the strongest previous-token head alone.
+    """
+    columns = {}
+    for score, title in (("prefix_matching", "induction heads"), ("previous_token", "previous-token head")):
+        of_score = table[table["score"] == score]
+        alone = of_score[~of_score["head"].str.contains("+", regex=False)]
+        joint = of_score[of_score["head"].str.contains("+", regex=False)]
+        strongest = alone.loc[alone["baseline"].idxmax(), "head"]
+        chosen = joint if score == "prefix_matching" and len(joint) else alone[alone["head"] == strongest]
+        told = [_told(line) for line in chosen.to_dict("records")]
+        columns[f"delay of {title} {chosen['head'].iloc[0]}"] = pd.Series(told, index=chosen["arm"].to_list())
+    return pd.DataFrame(columns)
+
+
+def _told(line: dict[str, Any]) -> str:
+    """`+51 [+40, +62]`, with `>=` where a replicate was censored; no interval from a single replicate."""
+    bound = ">= " if line["censored"] else ""
+    spread = "" if pd.isna(line["delay_low"]) else f" [{line['delay_low']:+.0f}, {line['delay_high']:+.0f}]"
+    return f"{bound}{line['delay']:+.0f}{spread}"
+
+
 def main() -> None:
     """Print, for each probe, what its rows are made of and what changing them did."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,7 +136,9 @@ def main() -> None:
             for action, select in ARMS
         ]
         table = compare_retrains(arms)
-        print(table[COLUMNS].round(2).to_string(index=False, na_rep="-"), flush=True)
+        print(table[COLUMNS].round(2).to_string(index=False, na_rep="-"))
+        print(f"\nDelay in steps, mean of {options.replicates} replicates [95 % bootstrap interval]")
+        print(summary(table).to_string(), flush=True)
 
 
 if __name__ == "__main__":
