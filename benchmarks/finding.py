@@ -92,14 +92,14 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         of_score = table[table["score"] == score]
         alone = of_score[~of_score["head"].str.contains("+", regex=False)]
         joint = of_score[of_score["head"].str.contains("+", regex=False)]
-        strongest = alone.loc[alone["baseline"].idxmax(), "head"]
+        strongest = alone.sort_values("baseline")["head"].iloc[-1]
         chosen = joint if score == "prefix_matching" and len(joint) else alone[alone["head"] == strongest]
         told = [_told(line) for line in chosen.to_dict("records")]
         columns[f"delay of {title} {chosen['head'].iloc[0]}"] = pd.Series(told, index=chosen["arm"].to_list())
     return pd.DataFrame(columns)
 
 
-def _told(line: dict[str, Any]) -> str:
+def _told(line: dict[Any, Any]) -> str:
     """`+51 [+40, +62]`, with `>=` where a replicate was censored; no interval from a single replicate."""
     bound = ">= " if line["censored"] else ""
     spread = "" if pd.isna(line["delay_low"]) else f" [{line['delay_low']:+.0f}, {line['delay_high']:+.0f}]"
