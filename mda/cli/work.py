@@ -30,6 +30,10 @@ def demo(
 def heads(
     study: StudyName,
     steps: Annotated[str | None, typer.Option(help="Checkpoints, as 0,100,…; all by default.")] = None,
+    preset: Annotated[
+        str,
+        typer.Option(help="Sequences: varied periods, or olsson (25 tokens x 4) or transformer-lens (50 x 2)."),
+    ] = "varied",
     as_json: Json = False,
 ) -> None:
     """Score all heads at checkpoints: two tables, filled step by step."""
@@ -37,7 +41,7 @@ def heads(
     from mda.workflows.registry import checked
 
     chosen = None if steps is None else parse_steps(steps)
-    request = checked(HeadsRequest, {"study": study, "steps": chosen})
+    request = checked(HeadsRequest, {"study": study, "steps": chosen, "preset": preset})
     _run("heads", request, study, as_json, "Head scores: {head_scores}")
 
 

@@ -22,13 +22,12 @@ PatternScore = Callable[[torch.Tensor, RepeatedBatch], torch.Tensor]
 
 
 def prefix_matching(patterns: torch.Tensor, batch: RepeatedBatch) -> torch.Tensor:
-    """Mean A[t, s + 1], s the earlier place of token t: attention to what followed it last time. [H] in [0, 1].
+    """Mean A[t, s + 1], s the earlier place of token t: attention to what followed it before. [H] in [0, 1].
 
-    Olsson et al. 2022, "In-context Learning and Induction Heads", head activation evaluators; key s + 1 as in
-    every public implementation of it.
+    Olsson et al. 2022, "In-context Learning and Induction Heads", head activation evaluators; key s + 1, and the
+    sum over all earlier places where there are several, as in public implementations of it.
     """
-    t = batch.second_copy
-    return patterns[:, :, t, t - batch.period + 1].mean(dim=(0, 2))
+    return _to_earlier_places(patterns, batch, 1)
 
 
 def previous_token(patterns: torch.Tensor, batch: RepeatedBatch) -> torch.Tensor:
@@ -38,8 +37,17 @@ def previous_token(patterns: torch.Tensor, batch: RepeatedBatch) -> torch.Tensor
 
 def duplicate_token(patterns: torch.Tensor, batch: RepeatedBatch) -> torch.Tensor:
     """Mean A[t, s], s the earlier place of token t: attention to the earlier occurrence itself. [H] in [0, 1]."""
-    t = batch.second_copy
-    return patterns[:, :, t, t - batch.period].mean(dim=(0, 2))
+    return _to_earlier_places(patterns, batch, 0)
+
+
+def _to_earlier_places(patterns: torch.Tensor, batch: RepeatedBatch, offset: int) -> torch.Tensor:
+    """Mean over repeated positions t of the sum of A[t, s + offset] over earlier places s of token t. [H]."""
+    repeats = batch.repeats
+    total = patterns.new_zeros(patterns.shape[:2])
+    for back in range(batch.period, batch.length - 1, batch.period):
+        t = repeats[repeats - back >= 1]
+        total = total + patterns[:, :, t, t - back + offset].sum(-1)
+    return total.mean(0) / len(repeats)
 
 
 def first_token(patterns: torch.Tensor, batch: RepeatedBatch) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Synthetic sequences [start, R, R] of random tokens, the material of head scores and of probes.
+"""Synthetic sequences [start, R, R, …] of random tokens, the material of head scores and of probes.
 
 The length of R (the period) varies between batches: with one fixed period a head that merely looks back a
 fixed distance would score as an induction head.
@@ -17,19 +17,19 @@ from mda.errors import UserError
 
 @dataclass(frozen=True)
 class RepeatedBatch:
-    """Sequences of one period p: token ids [B, 1 + 2p]; position t >= 1 + p repeats position t - p."""
+    """Sequences of one period p: token ids [B, 1 + kp], k copies; position t >= 1 + p repeats position t - p."""
 
     tokens: torch.Tensor
     period: int
 
     @property
     def length(self) -> int:
-        """Number of positions, 1 + 2 * period."""
+        """Number of positions, 1 + copies * period."""
         return self.tokens.shape[1]
 
     @property
-    def second_copy(self) -> torch.Tensor:
-        """Positions [p] of the second copy of R."""
+    def repeats(self) -> torch.Tensor:
+        """Positions of all copies of R but the first: [p] where there are two."""
         return torch.arange(1 + self.period, self.length)
 
 
@@ -49,9 +49,14 @@ def spread_periods(seq_len: int, distinct: int, count: int = 8) -> tuple[int, ..
 
 
 def repeated_batches(
-    ids: Sequence[int] | np.ndarray, start: int, periods: Sequence[int], sequences: int, seed: int
+    ids: Sequence[int] | np.ndarray,
+    start: int,
+    periods: Sequence[int],
+    sequences: int,
+    seed: int,
+    copies: int = 2,
 ) -> list[RepeatedBatch]:
-    """`sequences` sequences [start, R, R], split as evenly as can be over `periods`; seeded.
+    """`sequences` sequences of `copies` times R after the start, split as evenly as can be over `periods`; seeded.
 
     R is drawn from `ids` without replacement, so that every token has exactly one earlier place.
     """
@@ -60,9 +65,9 @@ def repeated_batches(
     for number, period in enumerate(periods):
         count = sequences // len(periods) + (number < sequences % len(periods))
         source = np.random.default_rng([seed, period])
-        copies = [source.choice(pool, period, replace=False) for _ in range(count)]
+        drawn = [source.choice(pool, period, replace=False) for _ in range(count)]
         if count:
-            half = torch.from_numpy(np.stack(copies).astype(np.int64))
+            once = torch.from_numpy(np.stack(drawn).astype(np.int64))
             first = torch.full((count, 1), start, dtype=torch.int64)
-            batches.append(RepeatedBatch(torch.cat([first, half, half], dim=1), period))
+            batches.append(RepeatedBatch(torch.cat([first, *[once] * copies], dim=1), period))
     return batches

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,13 +36,19 @@ MODEL_TABLE = "model_scores.parquet"
 _SETTINGS = "settings.json"
 
 
+# The field's other settings, for comparison with published scores: one fixed period, and how many copies of it.
+# Olsson et al. 2022 use 25 tokens four times, TransformerLens' demos and ARENA 50 tokens twice.
+PRESETS: dict[str, tuple[int, int] | None] = {"varied": None, "olsson": (25, 4), "transformer-lens": (50, 2)}
+
+
 class HeadsRequest(BaseModel):
-    """`mda heads STUDY [--steps …]`; no steps = every checkpoint."""
+    """`mda heads STUDY [--steps …] [--preset …]`; no steps = every checkpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: str
     steps: tuple[int, ...] | None = None
+    preset: Literal["varied", "olsson", "transformer-lens"] = "varied"
 
 
 @dataclass
@@ -53,10 +59,22 @@ class CheckpointScorer:
     held_out: np.ndarray
 
     @staticmethod
-    def of(facts: StudyFacts, rows: np.ndarray) -> CheckpointScorer:
-        """The study's scorer: its probe tokens, periods that fit its rows, its held-out rows."""
-        periods = spread_periods(facts.seq_len, len(facts.probe_ids))
-        batches = repeated_batches(facts.probe_ids, facts.start_id, periods, SEQUENCES, EVALUATION_SEED)
+    def of(facts: StudyFacts, rows: np.ndarray, preset: str = "varied") -> CheckpointScorer:
+        """The study's scorer: its probe tokens, periods that fit its rows (or the preset's), its held-out rows.
+
+        Raises UserError where the preset's sequences do not fit the study.
+        """
+        fixed = PRESETS[preset]
+        periods, copies = (spread_periods(facts.seq_len, len(facts.probe_ids)), 2)
+        if fixed is not None:
+            periods, copies = (fixed[0],), fixed[1]
+            length, distinct = 1 + fixed[0] * fixed[1], len(facts.probe_ids)
+            if length > facts.seq_len or fixed[0] > distinct:
+                raise UserError(
+                    f"The preset '{preset}' needs rows of {length} tokens and {fixed[0]} ordinary ids; this study has "
+                    f"{facts.seq_len} and {distinct}. Use --preset varied."
+                )
+        batches = repeated_batches(facts.probe_ids, facts.start_id, periods, SEQUENCES, EVALUATION_SEED, copies)
         return CheckpointScorer(batches, rows[facts.held_out[0] : facts.held_out[1]])
 
     def settings(self) -> dict[str, Any]:
@@ -93,10 +111,10 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
     wanted = study.steps if request.steps is None else sorted(set(request.steps))
     for step in wanted:
         study.checkpoint(step)
-    scorer = CheckpointScorer.of(study.facts, study.rows)
-    folder = heads_folder(study.name)
+    scorer = CheckpointScorer.of(study.facts, study.rows, request.preset)
+    folder = heads_folder(study.name, request.preset)
     with _filling(folder, study, scorer):
-        heads, models = head_table(study.name), model_table(study.name)
+        heads, models = head_table(study.name, request.preset), model_table(study.name, request.preset)
         missing = [step for step in wanted if step not in set(models["step"])]
         progress.stage("heads", len(wanted), len(wanted) - len(missing))
         for step in missing:
@@ -117,20 +135,20 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
     }
 
 
-def heads_folder(study: str) -> Path:
-    """Where a study's tables of head scores lie."""
-    return study_folder(study) / "heads"
+def heads_folder(study: str, preset: str = "varied") -> Path:
+    """Where a study's tables of head scores lie: `heads`, and a folder beside it for each other preset."""
+    return study_folder(study) / ("heads" if preset == "varied" else f"heads-{preset}")
 
 
-def head_table(study: str) -> pd.DataFrame:
+def head_table(study: str, preset: str = "varied") -> pd.DataFrame:
     """Columns step, layer, head and the head scores; empty before any was computed."""
-    path = heads_folder(study) / HEAD_TABLE
+    path = heads_folder(study, preset) / HEAD_TABLE
     return read_parquet(path) if path.exists() else pd.DataFrame(columns=["step", "layer", "head", *HEAD_SCORES])
 
 
-def model_table(study: str) -> pd.DataFrame:
+def model_table(study: str, preset: str = "varied") -> pd.DataFrame:
     """Columns step and the model-level scores; empty before any was computed."""
-    path = heads_folder(study) / MODEL_TABLE
+    path = heads_folder(study, preset) / MODEL_TABLE
     return read_parquet(path) if path.exists() else pd.DataFrame(columns=["step", *MODEL_SCORES])
 
 
@@ -145,7 +163,7 @@ def scored_study(study: str) -> str | None:
 @contextmanager
 def _filling(folder: Path, study: Study, scorer: CheckpointScorer) -> Iterator[None]:
     """One process fills a study's tables at a time, and never with numbers of other settings."""
-    lock = FileLock(folder.with_name("heads.lock"))
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         with disk_errors():
             folder.mkdir(parents=True, exist_ok=True)

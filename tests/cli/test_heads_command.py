@@ -116,3 +116,13 @@ def test_training_text_cannot_drive_a_terminal(study, mda, monkeypatch):
     out = mda("top", told["id"], "-n", 1).out
     assert all(character == "\n" or character.isprintable() for character in out)
     assert r"a\x1b]0;title\x07\x9b2J\x0d" in out
+
+
+def test_a_preset_has_tables_of_its_own_or_is_refused_where_it_does_not_fit(study, mda, monkeypatch):
+    assert "needs rows of 101 tokens" in mda("heads", "tiny", "--preset", "olsson").refusal
+    assert "varied" in mda("heads", "tiny", "--preset", "nope").refusal
+    monkeypatch.setitem(mda_scores.PRESETS, "olsson", (7, 4))
+    told = mda("heads", "tiny", "--steps", "20", "--preset", "olsson", "--json").json
+    assert "heads-olsson" in told["head_scores"]
+    assert head_table("tiny").empty
+    assert len(head_table("tiny", "olsson")) == 4

@@ -57,7 +57,7 @@ def test_an_ideal_head_scores_one_on_its_own_score_and_zero_on_the_others(ideal:
 def test_prefix_matching_looks_at_what_followed_the_same_token() -> None:
     """Read off the tokens and not off the period: wherever t attends, the key's left neighbour is token t."""
     batch = sequence(11)
-    for t in batch.second_copy.tolist():
+    for t in batch.repeats.tolist():
         key = IDEAL["prefix_matching"](t, batch.period)
         assert torch.equal(batch.tokens[:, key - 1], batch.tokens[:, t])
 

@@ -32,7 +32,7 @@ def test_invariants(ids: set[int], periods: set[int], sequences: int, seed: int)
         assert (batch.tokens[:, 0] == 0).all()
         first, second = batch.tokens[:, 1 : 1 + p], batch.tokens[:, 1 + p :]
         assert torch.equal(first, second)
-        assert torch.equal(batch.tokens[:, batch.second_copy], second)
+        assert torch.equal(batch.tokens[:, batch.repeats], second)
         for row in first.tolist():
             assert len(set(row)) == p
             assert set(row) <= ids
