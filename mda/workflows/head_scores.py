@@ -71,8 +71,8 @@ class CheckpointScorer:
             length, distinct = 1 + fixed[0] * fixed[1], len(facts.probe_ids)
             if length > facts.seq_len or fixed[0] > distinct:
                 raise UserError(
-                    f"The preset '{preset}' needs rows of {length} tokens and {fixed[0]} ordinary ids; this study has "
-                    f"{facts.seq_len} and {distinct}. Use --preset varied."
+                    f"The preset '{preset}' needs rows of {length} tokens and {fixed[0]} ordinary ids; this study "
+                    f"has {facts.seq_len} and {distinct}. Use --preset varied."
                 )
         batches = repeated_batches(facts.probe_ids, facts.start_id, periods, SEQUENCES, EVALUATION_SEED, copies)
         return CheckpointScorer(batches, rows[facts.held_out[0] : facts.held_out[1]])
