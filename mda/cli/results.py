@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mda.cli.work import Json
+from mda.cli.work import Json, reliability_line
 from mda.errors import UserError
 
 
@@ -46,6 +46,7 @@ def top(
         print_json({"attribution": found.id, "reliability": found.manifest.result["reliability"], "rows": lines})
         return
     print(found.title)
+    print(reliability_line(found.manifest.result["reliability"]))
     for doubt in found.doubts:
         print(doubt)
     for line in lines:

@@ -85,7 +85,7 @@ def attribute(
             "probe_sequences": probe_sequences,
         },
     )
-    _run("attribute", request, study, as_json, "Attribution {id}\n{scores}")
+    _run("attribute", request, study, as_json, "Attribution {id}\n{scores}\n{reliable}")
 
 
 def retrain(
@@ -158,4 +158,17 @@ def _run(command: str, request: Any, study: str, as_json: bool, told: str) -> No
     if as_json:
         print_json(result)
     else:
-        print(told.format(**result))
+        reliability = result.get("reliability")
+        print(told.format(**result, reliable=reliability_line(reliability) if reliability else ""))
+
+
+def reliability_line(reliability: dict[str, Any]) -> str:
+    """The two rank agreements that every attribution stores, in words."""
+    halves, seeds = (
+        "undefined" if reliability[key] is None else f"{reliability[key]:.2f}"
+        for key in ("probe_halves", "label_seeds")
+    )
+    return (
+        f"Reliability (Spearman on {reliability['rows']} rows): {halves} between the probe's halves, {seeds} between "
+        "two fits of the curvature."
+    )
