@@ -169,6 +169,6 @@ def reliability_line(reliability: dict[str, Any]) -> str:
         for key in ("probe_halves", "label_seeds")
     )
     return (
-        f"Reliability (Spearman on {reliability['rows']} rows): {halves} between the probe's halves, {seeds} between "
-        "two fits of the curvature."
+        f"Reliability (Spearman on {reliability['rows']} rows): {halves} between the probe's halves, {seeds} "
+        "between two fits of the curvature."
     )
