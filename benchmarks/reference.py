@@ -2,6 +2,9 @@
 
 This is how the released script of Chen et al. 2026 goes about it (covariances, eigenvalues, scores), and so the
 yardstick of speed and an independent check of the scores. Labels are sampled with the same numbers as ours.
+
+Two variants: `plain` differentiates with respect to every weight, as a script that calls `loss.backward()` does;
+otherwise only the head's own layer is, which is as lean as batch 1 gets.
 """
 
 from __future__ import annotations
@@ -22,11 +25,15 @@ from mda.heads.modules import attention
 class RowAtATime:
     """Reference attribution of the blocks of one head, on a model whose weights take gradients."""
 
-    def __init__(self, model: GPTNeoXForCausalLM, blocks: Sequence[Block]) -> None:
+    def __init__(self, model: GPTNeoXForCausalLM, blocks: Sequence[Block], plain: bool) -> None:
         self.model, self.blocks = model, list(blocks)
         self.sizes = Geometry.of(model.config)
         self.module = attention(model, blocks[0].head.layer)
-        self.weights = [self.module.query_key_value.weight, self.module.dense.weight]
+        own: list[torch.Tensor] = [self.module.query_key_value.weight, self.module.dense.weight]
+        others: list[torch.Tensor] = [
+            weight for weight in model.parameters() if all(weight is not one for one in own)
+        ]
+        self.weights = own + (others if plain else [])
 
     def _slices(self, qkv: torch.Tensor, dense: torch.Tensor) -> dict[Block, torch.Tensor]:
         """The parts of the two weight gradients that belong to the blocks, as [inputs, outputs]."""
@@ -46,7 +53,7 @@ class RowAtATime:
 
     def gradients(self, row: np.ndarray, uniforms: np.ndarray | None = None) -> dict[Block, torch.Tensor]:
         """Gradient of one row's loss with respect to every block."""
-        return self._slices(*torch.autograd.grad(self._loss(row, uniforms), self.weights))
+        return self._slices(*torch.autograd.grad(self._loss(row, uniforms), self.weights)[:2])
 
     def covariances(
         self, rows: np.ndarray, uniforms: Sequence[np.ndarray]
