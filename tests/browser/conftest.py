@@ -43,7 +43,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
     def start(cache: Path) -> str:
         port = free_port()
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        environment = {**os.environ, "MDA_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "MDA_CACHE": str(cache)}
         started.append(
             subprocess.Popen(
                 [*command, "--server.fileWatcherType", "none"],

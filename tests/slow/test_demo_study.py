@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mda.evidence.births import births
 from mda.progress import Progress
@@ -28,7 +29,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The result of `mda demo` in an empty cache."""
     former = os.environ.get("MDA_CACHE")
     os.environ["MDA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # unlike the tiny tests, this one gains by it
     yield build_demo(DemoRequest(), Progress())
+    torch.set_num_threads(threads)
     os.environ.pop("MDA_CACHE") if former is None else os.environ.update(MDA_CACHE=former)
 
 
