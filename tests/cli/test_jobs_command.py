@@ -34,7 +34,7 @@ def test_list_newest_first(study, mda, jobs):
 def test_show(study, mda, jobs):
     told = mda("heads", "tiny", "--steps", 0, "--json").json
     shown = mda("jobs", "show", jobs()[0]["id"], "--json").json
-    assert shown["arguments"] == {"study": "tiny", "steps": [0]}
+    assert shown["arguments"] == {"study": "tiny", "steps": [0], "preset": "varied"}
     assert shown["result"] == told
     assert "state: done" in mda("jobs", "show", jobs()[0]["id"]).out
 

@@ -148,7 +148,7 @@ def test_heads_page_offers_to_score_missing_checkpoints(cache: Path, launched: l
     at = go(PAGES[0])
     assert "No checkpoint has head scores" in words(at)
     next(button for button in at.button if button.label.startswith("Score the missing")).click().run()
-    assert launched == [("heads", {"study": "demo", "steps": None}, "demo")]
+    assert launched == [("heads", {"study": "demo", "steps": None, "preset": "varied"}, "demo")]
 
 
 @pytest.mark.usefixtures("cache")
