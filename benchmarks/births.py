@@ -30,15 +30,15 @@ def main() -> None:
         born = births(table)
         induction = born[born["score"] == "prefix_matching"].sort_values("final").iloc[-1]
         previous = born[born["score"] == "previous_token"].sort_values("final").iloc[-1]
-        mine = (table["layer"] == induction["layer"]) & (table["head"] == induction["head"])
         early = table[table["step"] <= request.steps // 4]
+        mine = early[(early["layer"] == induction["layer"]) & (early["head"] == induction["head"])]
         lines.append(
             {
                 "seed": seed,
                 "induction head": f"L{induction['layer']}H{induction['head']}",
                 "prefix matching": induction["final"],
                 "born at": induction["birth_step"],
-                "its first quarter, highest": early[mine]["prefix_matching"].max(),
+                "its first quarter, highest": mine["prefix_matching"].max(),
                 "any head's": early["prefix_matching"].max(),
                 "previous-token head": f"L{previous['layer']}H{previous['head']}",
                 "previous token": previous["final"],
