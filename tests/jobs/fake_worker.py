@@ -20,7 +20,9 @@ def count(arguments, progress):
     progress.stage("count", total=arguments["to"], done=done)
     for number in range(done + 1, arguments["to"] + 1):
         time.sleep(arguments["seconds"])
-        path.write_text(str(number))
+        beside = path.with_suffix(".new")  # whole or not at all: this process may be killed at any point
+        beside.write_text(str(number))
+        beside.replace(path)
         progress.record(number=number)
         progress.advance()
     print("printed")
