@@ -2,7 +2,7 @@
 
 What makes induction heads form within so few steps is repetition. On two layers of four heads, with 70 % of the
 structured documents fully repetitive (and the rest uniform in [0, 1]) an initial seed went without for 3000
-steps; with 85 % heads are born between steps 450 and 750 in all three seeds tried (`benchmarks/births.py`).
+steps; with 85 % the strongest heads are born between steps 450 and 750 in all three (`benchmarks/births.py`).
 Prose repeats less often, as in real text.
 """
 
