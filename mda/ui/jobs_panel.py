@@ -22,7 +22,8 @@ _NAMES = {
     "retrain": "Retraining",
     "retrains": "Retraining",
 }
-_PAGE_SECONDS, _SIDEBAR_SECONDS = 1.0, 2.0
+# drawing curves takes a third of a core at one second, which the job itself then lacks on a small machine
+_PAGE_SECONDS, _SIDEBAR_SECONDS = 2.0, 4.0
 
 
 def start_job(command: str, arguments: Mapping[str, Any], study: str) -> None:
@@ -41,7 +42,7 @@ def newest_job(study: str, *commands: str) -> Job | None:
 def job_area(job: Job | None, live: Live | None = None) -> None:
     """How a job stands: live while it runs, with its cause and a remedy where it stopped early, else nothing.
 
-    live: draws the job's measurements; redrawn every second while it runs. When the job ends the whole page runs
+    live: draws the job's measurements; redrawn every other second while it runs. When the job ends the whole page runs
     again, so that it shows what the job made.
     """
     if job is None:
