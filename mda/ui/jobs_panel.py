@@ -42,8 +42,8 @@ def newest_job(study: str, *commands: str) -> Job | None:
 def job_area(job: Job | None, live: Live | None = None) -> None:
     """How a job stands: live while it runs, with its cause and a remedy where it stopped early, else nothing.
 
-    live: draws the job's measurements; redrawn every other second while it runs. When the job ends the whole page runs
-    again, so that it shows what the job made.
+    live: draws the job's measurements; redrawn every other second while it runs. When the job ends the whole page
+    runs again, so that it shows what the job made.
     """
     if job is None:
         return
