@@ -140,6 +140,7 @@ def _spawn(job: Job) -> None:
         "PYTHONPATH": os.pathsep.join(path),  # the package need not be installed to be run from a checkout
         "PYTHONUNBUFFERED": "1",
     }
+    queued = job.stored_status()
     try:
         with disk_errors(), open(job.log_path, "ab") as log:
             process = subprocess.Popen(
@@ -153,13 +154,16 @@ def _spawn(job: Job) -> None:
     except (OSError, UserError) as error:
         job.write_status(JobStatus(state="failed", heartbeat=time.time(), message=f"cannot start: {error}"))
         raise
-    threading.Thread(target=_reap, args=(job, process), name=f"reaper of {job.id}", daemon=True).start()
+    threading.Thread(target=_reap, args=(job, process, queued), name=f"reaper of {job.id}", daemon=True).start()
 
 
-def _reap(job: Job, process: subprocess.Popen[bytes]) -> None:
-    """Wait for a job's end, so that it leaves no zombie, and report one that ended before it began."""
+def _reap(job: Job, process: subprocess.Popen[bytes], queued: JobStatus) -> None:
+    """Wait for a job's end, so that it leaves no zombie, and report one that ended before it began.
+
+    It began if the status is no longer the one it was `queued` with; another queued one is that of a resume.
+    """
     code = process.wait()
     with suppress(UserError, OSError):
-        if job.stored_status().state == "queued":
+        if job.stored_status() == queued:
             message = f"the process ended with code {code} before it began; see {job.log_path}"
             job.write_status(JobStatus(state="failed", heartbeat=time.time(), message=message))
