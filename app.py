@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mda.ui.home import building, home
-from mda.ui.page import run_page
+from mda.ui.frame.page import run_page
+from mda.ui.home.page import building, home
 
 run_page("Story", home, building)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mda.ui.heads import heads_page
-from mda.ui.page import run_page
+from mda.ui.frame.page import run_page
+from mda.ui.heads.page import heads_page
 
 run_page("Heads", heads_page)

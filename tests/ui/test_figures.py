@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from mda.heads.geometry import Geometry, Head
 from mda.heads.scores import HEAD_SCORES
-from mda.ui.colours import CATEGORIES, GREY, arm_colours, head_colour, signed_background
-from mda.ui.figures import StepAxis, spread
-from mda.ui.figures_heads import clicked_head, grid_figure, head_curves, history_figure, story_figure
-from mda.ui.figures_influence import histogram_figure
-from mda.ui.figures_retrain import arms_figure
+from mda.ui.charts.colours import CATEGORIES, GREY, arm_colours, head_colour, signed_background
+from mda.ui.charts.heads import clicked_head, grid_figure, head_curves, history_figure, story_figure
+from mda.ui.charts.influence import histogram_figure
+from mda.ui.charts.panels import StepAxis, spread
+from mda.ui.charts.retrain import arms_figure
 
 PYTHIA = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 2000, 143000]
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mda.jobs.files import Job, JobStatus, new_job
 from mda.store.tables import append_jsonl
-from mda.ui import jobs_panel
+from mda.ui.frame import jobs_panel
 
 PAGES = ("pages/1_Heads.py", "pages/2_Influence.py", "pages/3_Retrain.py")
 

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mda.ui.colours import CATEGORIES
-from mda.ui.row_text import legend_html, row_html
+from mda.ui.charts.colours import CATEGORIES
+from mda.ui.text.row_text import legend_html, row_html
 
 TOKEN = re.compile(r'<span style="white-space: pre([^"]*)" title="([^"]*)">(.*?)</span><wbr>', re.S)
 

@@ -8,11 +8,11 @@ import pytest
 from mda.errors import UserError
 from mda.heads.geometry import Head
 from mda.progress import time_left
-from mda.ui.choices import nearest
-from mda.ui.live import live_arms, live_tables, risen
-from mda.ui.plain import listed, plain, rounded
-from mda.ui.retrain_plan import Schedule, looks_every, plan_arms
-from mda.ui.story import born_by_score, sentences
+from mda.ui.frame.choices import nearest
+from mda.ui.frame.live import live_arms, live_tables, risen
+from mda.ui.frame.words import listed, plain, rounded
+from mda.ui.home.story import born_by_score, sentences
+from mda.ui.retrain.plan import Schedule, looks_every, plan_arms
 
 
 def test_markdown_shows_names_as_they_are() -> None:

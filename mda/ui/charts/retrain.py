@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mda.ui.colours import arm_colours
-from mda.ui.figures import Panels, StepAxis
-from mda.ui.plain import name_of
+from mda.ui.charts.colours import arm_colours
+from mda.ui.charts.panels import Panels, StepAxis
+from mda.ui.frame.words import name_of
 
 
 def arms_figure(

@@ -13,9 +13,9 @@ from mda.errors import UserError
 from mda.evidence.births import births
 from mda.probes.probes import PROBES
 from mda.studies.study import Study
-from mda.ui.jobs_panel import start_job
-from mda.ui.plain import plain
-from mda.ui.story import likely_head
+from mda.ui.frame.jobs_panel import start_job
+from mda.ui.frame.words import plain
+from mda.ui.home.story import likely_head
 from mda.workflows.attribution_task import AttributeRequest
 from mda.workflows.head_scores import head_table
 from mda.workflows.registry import checked

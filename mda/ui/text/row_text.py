@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mda.ui.colours import CATEGORIES, PROMOTES, SUPPRESSES, signed_background
+from mda.ui.charts.colours import CATEGORIES, PROMOTES, SUPPRESSES, signed_background
 
 Spans = Sequence[tuple[int, Sequence[int]]]  # length in tokens and starts of each span, by first occurrence
 

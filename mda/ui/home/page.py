@@ -11,12 +11,12 @@ from mda.jobs.files import Job
 from mda.studies.attributions import list_attributions
 from mda.studies.retrains import list_retrains
 from mda.studies.study import Study, list_studies
-from mda.ui.figures_heads import story_figure
-from mda.ui.jobs_panel import job_area, newest_job, start_job
-from mda.ui.live import live_tables, risen
-from mda.ui.page import page_link
-from mda.ui.plain import plain
-from mda.ui.story import born_by_score, facts_line, sentences
+from mda.ui.charts.heads import story_figure
+from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
+from mda.ui.frame.live import live_tables, risen
+from mda.ui.frame.page import page_link
+from mda.ui.frame.words import plain
+from mda.ui.home.story import born_by_score, facts_line, sentences
 from mda.workflows.demo import DemoRequest
 from mda.workflows.head_scores import head_table, model_table
 

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mda.ui.colours import FAINT, GRID, RULE, translucent
+from mda.ui.charts.colours import FAINT, GRID, RULE, translucent
 
 _LABEL_PIXELS = 15  # a direct label's height
 _LETTER_PIXELS = 6.5

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mda.heads.geometry import Head
 from mda.studies.study import Study
-from mda.ui.plain import BORN_AS, listed, name_of, plain
+from mda.ui.frame.words import BORN_AS, listed, name_of, plain
 
 MOST_TOLD = 3  # heads of one kind that a sentence names
 

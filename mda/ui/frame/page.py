@@ -9,9 +9,9 @@ import streamlit as st
 
 from mda.errors import UserError
 from mda.studies.study import Study, list_studies
-from mda.ui.choices import carried, choose
-from mda.ui.jobs_panel import sidebar_jobs
-from mda.ui.plain import plain
+from mda.ui.frame.choices import carried, choose
+from mda.ui.frame.jobs_panel import sidebar_jobs
+from mda.ui.frame.words import plain
 
 PAGES = (
     ("app.py", "Story", ":material/auto_stories:"),

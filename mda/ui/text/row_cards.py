@@ -12,8 +12,8 @@ import streamlit as st
 from mda.spans import repeated_spans
 from mda.studies.attributions import Attribution, open_attribution
 from mda.studies.study import Study
-from mda.ui.plain import rounded
-from mda.ui.row_text import row_html
+from mda.ui.frame.words import rounded
+from mda.ui.text.row_text import row_html
 
 FIRST_TOKENS = 400  # of a long row, before somebody asks for all
 

@@ -9,15 +9,15 @@ import streamlit as st
 
 from mda.studies.attributions import Attribution, list_attributions
 from mda.studies.study import Study
-from mda.ui.choices import choose
-from mda.ui.colours import PROMOTES, SUPPRESSES
-from mda.ui.figures_influence import histogram_figure
-from mda.ui.influence_form import attribution_form
-from mda.ui.jobs_panel import job_area, newest_job
-from mda.ui.page import stale_note
-from mda.ui.plain import plain
-from mda.ui.row_cards import row_card
-from mda.ui.row_text import legend_html
+from mda.ui.charts.colours import PROMOTES, SUPPRESSES
+from mda.ui.charts.influence import histogram_figure
+from mda.ui.frame.choices import choose
+from mda.ui.frame.jobs_panel import job_area, newest_job
+from mda.ui.frame.page import stale_note
+from mda.ui.frame.words import plain
+from mda.ui.influence.form import attribution_form
+from mda.ui.text.row_cards import row_card
+from mda.ui.text.row_text import legend_html
 
 MOST_ROWS = 50
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from mda.ui.plain import plain
+from mda.ui.frame.words import plain
 
 _CARRIED = "carried:"  # session state under this prefix survives a change of page; a widget's own does not
 _UNKNOWN = "unknown:"  # what the URL asked for in vain, and what is shown instead

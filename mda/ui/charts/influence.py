@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mda.ui.colours import GREY, GRID, PROMOTES, SUPPRESSES
+from mda.ui.charts.colours import GREY, GRID, PROMOTES, SUPPRESSES
 
 BINS = 81
 

@@ -9,12 +9,12 @@ from mda.heads.geometry import Head
 from mda.heads.scores import HEAD_SCORES
 from mda.jobs.files import ACTIVE
 from mda.studies.study import Study
-from mda.ui.choices import choose, choose_step
-from mda.ui.figures_heads import clicked_head, grid_figure, history_figure
-from mda.ui.jobs_panel import job_area, newest_job, start_job
-from mda.ui.page import stale_note
-from mda.ui.plain import SCORE_MEANINGS, name_of
-from mda.ui.story import likely_head
+from mda.ui.charts.heads import clicked_head, grid_figure, history_figure
+from mda.ui.frame.choices import choose, choose_step
+from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
+from mda.ui.frame.page import stale_note
+from mda.ui.frame.words import SCORE_MEANINGS, name_of
+from mda.ui.home.story import likely_head
 from mda.workflows.head_scores import HeadsRequest, head_table, model_table, scored_study
 
 _GRID_PIXELS = 400  # the squares' size is in pixels, so the grid's is too

@@ -14,13 +14,13 @@ from mda.jobs.files import Job
 from mda.studies.attributions import list_attributions, open_attribution
 from mda.studies.retrains import BASELINE, Retrain, list_retrains
 from mda.studies.study import Study
-from mda.ui.choices import choose
-from mda.ui.figures_retrain import arms_figure
-from mda.ui.jobs_panel import job_area, newest_job
-from mda.ui.live import live_arms
-from mda.ui.page import page_link, stale_note, told
-from mda.ui.plain import name_of
-from mda.ui.retrain_form import retrain_form
+from mda.ui.charts.retrain import arms_figure
+from mda.ui.frame.choices import choose
+from mda.ui.frame.jobs_panel import job_area, newest_job
+from mda.ui.frame.live import live_arms
+from mda.ui.frame.page import page_link, stale_note, told
+from mda.ui.frame.words import name_of
+from mda.ui.retrain.form import retrain_form
 from mda.workflows.compare import compare_retrains
 
 _FIGURE_PIXELS = 370

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from mda.errors import UserError
 from mda.heads.geometry import Geometry, Head
-from mda.ui.colours import GREY, RULE, SCORES, SIGNED, head_colour
-from mda.ui.figures import Panels, StepAxis
-from mda.ui.plain import name_of
+from mda.ui.charts.colours import GREY, RULE, SCORES, SIGNED, head_colour
+from mda.ui.charts.panels import Panels, StepAxis
+from mda.ui.frame.words import name_of
 
 MOST_IN_FRONT = 6  # coloured lines that one panel can hold and be read
 

@@ -7,10 +7,10 @@ import streamlit as st
 from mda.errors import UserError
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study
-from mda.ui.choices import choose
-from mda.ui.jobs_panel import start_job
-from mda.ui.plain import plain
-from mda.ui.retrain_plan import (
+from mda.ui.frame.choices import choose
+from mda.ui.frame.jobs_panel import start_job
+from mda.ui.frame.words import plain
+from mda.ui.retrain.plan import (
     NEED_KINDS,
     SELECTIONS,
     Schedule,

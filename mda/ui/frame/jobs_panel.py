@@ -11,7 +11,7 @@ from mda.errors import UserError
 from mda.jobs.files import ACTIVE, Job, JobStatus, list_jobs
 from mda.jobs.launch import cancel, launch, resume
 from mda.progress import time_left
-from mda.ui.plain import plain
+from mda.ui.frame.words import plain
 
 Live = Callable[[Job], None]
 

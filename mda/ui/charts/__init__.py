@@ -1,0 +1,1 @@
+"""Figures as pure functions from tables, and the colours they share."""

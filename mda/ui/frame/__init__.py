@@ -1,0 +1,1 @@
+"""What every page shares: the sidebar and its choices, jobs, cached reads, words."""

@@ -1,0 +1,1 @@
+"""Training rows as safe, marked-up text."""
