@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_GROUPS = 500  # of many values
+
 _CHUNK_VALUES = 1 << 22  # values resampled at a time: bounds memory at 45,000 rows
 
 
@@ -48,3 +50,20 @@ def mean_interval(
     )
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(values.mean()), float(low), float(high), n, censored)
+
+
+def large_mean_interval(values: np.ndarray, draws: int = 1000, seed: int = 0) -> Interval:
+    """As `mean_interval` at 95 %, in a time that hardly grows with the number of values.
+
+    More than 1000 values are dealt into 500 groups at random, as equal as can be, and the groups' means resampled
+    instead: their mean spreads as the mean of all values does, so the width is right within a few per cent.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) <= 2 * _GROUPS:
+        return mean_interval(values, draws=draws, seed=seed)
+    mean = float(values.mean())
+    places = np.linspace(0, len(values), _GROUPS + 1).astype(np.int64)
+    dealt = np.random.default_rng([seed, len(values)]).permutation(values)
+    groups = np.add.reduceat(dealt, places[:-1]) / np.diff(places)
+    found = mean_interval(groups - groups.mean() + mean, draws=draws, seed=seed)
+    return Interval(mean, found.low, found.high, len(values))

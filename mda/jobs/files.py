@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from mda.errors import UserError
 from mda.store.atomic import disk_errors, write_json
 from mda.store.identity import identity
-from mda.store.paths import cache_root, check_name
+from mda.store.paths import cache_root, check_name, refuse_if_read_only
 from mda.store.tables import read_jsonl
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -160,6 +160,7 @@ def jobs_folder() -> Path:
 
 def new_job(command: str, arguments: Mapping[str, Any], study: str | None = None) -> Job:
     """Make the folder of a new, queued job. `arguments` must be JSON-able, without NaN."""
+    refuse_if_read_only()
     if not re.fullmatch(_COMMAND, command):
         raise UserError(f"'{command[:40]}' is not a job's command: use a-z, 0-9 and dash")
     identity(arguments)  # refuses what JSON cannot hold, before anything is on the disk

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from mda.errors import UserError
 from mda.jobs.files import ACTIVE, Job, JobStatus, State, active_job, find_process, jobs_folder, new_job
 from mda.store.atomic import disk_errors
-from mda.store.paths import CHECKOUT, cache_root
+from mda.store.paths import CHECKOUT, cache_root, refuse_if_read_only
 
 RUNNER = [sys.executable, "-m", "mda.jobs"]
 _POLL_SECONDS = 0.05
@@ -30,6 +30,7 @@ def launch(command: str, arguments: Mapping[str, Any], study: str | None = None)
     A queued or running job with the same command and arguments is returned instead of a second one, so a
     double click or a rerun of a page does no harm.
     """
+    refuse_if_read_only()
     with _starting():
         running = active_job(command, arguments)
         if running is not None:
@@ -44,6 +45,7 @@ def resume(job: Job) -> Job:
 
     Workflows go on from what they stored. Raises `UserError` where there is nothing to resume.
     """
+    refuse_if_read_only()
     with _starting():
         state = job.state
         if state in ACTIVE or state == "done":
@@ -64,6 +66,7 @@ def cancel(job: Job, grace: float = 5.0) -> State:
     group, after as long again SIGKILL. Returns when the process is dead, or has at least ended the job (one
     that runs in a terminal may go on with something else). A job that ended before is left alone.
     """
+    refuse_if_read_only()
     if job.state not in ACTIVE:
         return job.state
     with disk_errors():

@@ -24,6 +24,7 @@ from mda.errors import UserError
 from mda.store.atomic import disk_errors, sync_file, sync_folder, write_json
 from mda.store.hardware import code_version, hardware
 from mda.store.identity import canonical, identity
+from mda.store.paths import refuse_if_read_only
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -136,6 +137,7 @@ def building(final: Path, kind: str, spec: Mapping[str, Any]) -> Iterator[Worksp
     if manifest is not None:  # reading needs no lock, so two readers of a ready artefact never collide
         yield Workspace(final, kind, plain, manifest)
         return
+    refuse_if_read_only()
     with disk_errors(), _locked(final):
         work = Workspace(final, kind, plain, _find(final, kind, plain))
         if not work.ready:

@@ -21,6 +21,17 @@ def cache_root() -> Path:
     return Path(chosen).expanduser().resolve() if chosen else CHECKOUT / "cache"
 
 
+def read_only() -> bool:
+    """Whether nothing may be started or written: `MDA_READ_ONLY` is set, as by `mda app --read-only`."""
+    return os.environ.get("MDA_READ_ONLY", "") not in ("", "0")
+
+
+def refuse_if_read_only() -> None:
+    """Raise `UserError` where nothing may be written."""
+    if read_only():
+        raise UserError("Nothing is started or written here: this cache is open read-only (MDA_READ_ONLY is set).")
+
+
 def check_name(name: str) -> str:
     """Return `name` if it can be a study's name (and so a folder's); raises `UserError` otherwise."""
     if not _NAME.fullmatch(name) or name in _RESERVED or name.endswith(_RESERVED_ENDINGS):

@@ -22,7 +22,7 @@ from mda.heads.sequences import RepeatedBatch, repeated_batches, spread_periods
 from mda.progress import Progress
 from mda.store.atomic import disk_errors, write_json
 from mda.store.identity import array_digest, identity
-from mda.store.paths import study_folder
+from mda.store.paths import refuse_if_read_only, study_folder
 from mda.store.tables import read_parquet, write_parquet
 from mda.studies.study import Study, StudyFacts
 
@@ -163,6 +163,7 @@ def scored_study(study: str) -> str | None:
 @contextmanager
 def _filling(folder: Path, study: Study, scorer: CheckpointScorer) -> Iterator[None]:
     """One process fills a study's tables at a time, and never with numbers of other settings."""
+    refuse_if_read_only()
     lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         with disk_errors():

@@ -14,7 +14,7 @@ from mda.jobs.files import Job, JobStatus, new_job
 from mda.store.tables import append_jsonl
 from mda.ui.frame import jobs_panel
 
-PAGES = ("pages/1_Heads.py", "pages/2_Influence.py", "pages/3_Retrain.py")
+PAGES = ("pages/1_Heads.py", "pages/3_Influence.py", "pages/5_Retrain.py")
 
 
 def home(**query: str) -> AppTest:
@@ -118,7 +118,7 @@ def test_unknown_choices_in_the_url_are_told_and_the_nearest_is_shown() -> None:
     at = go(PAGES[0], head="L1H9", step="11", score="no such")
     assert not at.exception
     told = words(at)
-    for said in ("no head 'L1H9'", "no scored step '11'", "no head score 'no such'"):
+    for said in ("no head 'L1H9'", "no checkpoint at step '11'", "no head score 'no such'"):
         assert said in told
     assert at.selectbox(key="head").value in ("L1H0", "L1H1")
     assert at.select_slider(key="step").value == 10

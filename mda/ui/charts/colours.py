@@ -36,9 +36,13 @@ _OF_SELECTION = {
 }
 
 
+# heads need two more: the demo has eight, and each keeps its colour in every chart
+_HEADS = (*CATEGORIES, "#8C564B", "#7F7F00")
+
+
 def head_colour(head: Head) -> str:
     """The colour of a head in every chart; neighbours within a layer and across layers differ."""
-    return CATEGORIES[(head.index + 2 * head.layer) % len(CATEGORIES)]
+    return _HEADS[(head.index + 4 * head.layer) % len(_HEADS)]
 
 
 def arm_colours(labels: Iterable[str]) -> dict[str, str]:

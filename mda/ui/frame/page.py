@@ -1,4 +1,4 @@
-"""What every page begins with: its settings, the sidebar with study and jobs, and errors told in one sentence."""
+"""What every page begins with: its settings, the sidebar's choices and jobs, and errors told in one sentence."""
 
 from __future__ import annotations
 
@@ -8,35 +8,46 @@ from contextlib import contextmanager
 import streamlit as st
 
 from mda.errors import UserError
-from mda.studies.study import Study, list_studies
-from mda.ui.frame.choices import carried, choose
+from mda.store.paths import read_only
+from mda.studies.study import Study
+from mda.ui.frame import links, share
+from mda.ui.frame.choices import enter
 from mda.ui.frame.jobs_panel import sidebar_jobs
+from mda.ui.frame.selection import View, choose_view
 from mda.ui.frame.words import plain
 
-PAGES = (
-    ("app.py", "Story", ":material/auto_stories:"),
-    ("pages/1_Heads.py", "Heads", ":material/grid_view:"),
-    ("pages/2_Influence.py", "Influence", ":material/swap_vert:"),
-    ("pages/3_Retrain.py", "Retrain", ":material/science:"),
-)
+PAGES = {
+    "Story": (links.STORY, ":material/auto_stories:"),
+    "Heads": (links.HEADS, ":material/grid_view:"),
+    "Attention": (links.ATTENTION, ":material/visibility:"),
+    "Influence": (links.INFLUENCE, ":material/swap_vert:"),
+    "Row": (links.ROW, ":material/notes:"),
+    "Retrain": (links.RETRAIN, ":material/science:"),
+}
+READ_ONLY_NOTE = "This explorer is read-only: it shows what was computed and starts nothing."
 
 
-def run_page(title: str, body: Callable[[Study], None], without_study: Callable[[], None] | None = None) -> None:
-    """Set the page up and draw `body` for the chosen study; a user's mistake becomes one sentence in a box.
+def run_page(title: str, body: Callable[[View], None], without_study: Callable[[], None] | None = None) -> None:
+    """Set the page up and draw `body` for what the sidebar chose; a user's mistake becomes one sentence in a box.
 
     without_study: what to draw while there is no study; by default a pointer to the first page.
     """
     st.set_page_config(page_title=f"{title} · MDA explorer", layout="wide")
+    enter(title)
+    share.begin()
     with told():
-        study = _sidebar()
-        if study is not None:
-            body(study)
-        elif without_study is not None:
-            without_study()
-        else:
-            st.header(title)
-            st.info("There is no study yet. The first page builds the demo by itself.")
-            page_link("app.py", "Go to the first page")
+        view, for_share = _sidebar()
+        with told():
+            if view is not None:
+                body(view)
+            elif without_study is not None:
+                without_study()
+            else:
+                st.header(title)
+                st.info("There is no study yet. The first page builds the demo by itself.")
+                links.page_link(links.STORY, "Go to the first page")
+        with for_share:
+            share.share_box()
 
 
 @contextmanager
@@ -48,27 +59,29 @@ def told() -> Iterator[None]:
         st.error(plain(str(error)))
 
 
-def page_link(page: str, label: str, icon: str | None = None, study: str | None = None) -> None:
-    """A link to a page that keeps the study."""
-    name = study or carried("study")
-    st.page_link(page, label=label, icon=icon, query_params={"study": name} if name else None)
-
-
-def _sidebar() -> Study | None:
+def _sidebar() -> tuple[View | None, st.delta_generator.DeltaGenerator]:
     with st.sidebar:
         st.subheader("MDA explorer", help="Which training rows built a mechanism inside a language model?")
-        links = st.container(gap="xxsmall")
-        names = list_studies()
-        chosen = None
-        if names:
-            chosen = choose("Study", names, "demo" if "demo" in names else names[0], "study", "study")
-        with links:
-            for path, label, icon in PAGES:
-                page_link(path, label, icon, chosen)
+        pages = st.container(gap="xxsmall")
+        view = choose_view()
+        with pages:
+            for label, (script, icon) in PAGES.items():
+                links.page_link(script, label, icon)
+        for_share = st.container()
         st.divider()
         with told():
+            if read_only():
+                st.caption(READ_ONLY_NOTE)
             sidebar_jobs()
-    return Study.open(chosen) if chosen else None
+    return view, for_share
+
+
+def may_write() -> bool:
+    """Whether work can be started here; where not, say so in place of the form that would."""
+    if read_only():
+        st.info(READ_ONLY_NOTE)
+        return False
+    return True
 
 
 def stale_note(made_for: object, study: Study, what: str) -> None:

@@ -10,18 +10,20 @@ from mda.heads.scores import HEAD_SCORES
 from mda.jobs.files import ACTIVE
 from mda.studies.study import Study
 from mda.ui.charts.heads import clicked_head, grid_figure, history_figure
-from mda.ui.frame.choices import choose, choose_step
+from mda.ui.frame.cached import head_table, model_table
+from mda.ui.frame.choices import choose
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
 from mda.ui.frame.page import stale_note
+from mda.ui.frame.selection import View, put
 from mda.ui.frame.words import SCORE_MEANINGS, name_of
-from mda.ui.home.story import likely_head
-from mda.workflows.head_scores import HeadsRequest, head_table, model_table, scored_study
+from mda.workflows.head_scores import HeadsRequest, scored_study
 
 _GRID_PIXELS = 400  # the squares' size is in pixels, so the grid's is too
 
 
-def heads_page(study: Study) -> None:
+def heads_page(view: View) -> None:
     """Choose score, step and head; see all heads at the step and over all steps."""
+    study, selected, step = view.study, view.head, view.step
     st.header("Heads", help="Which attention heads behave like induction heads, and since when?")
     heads, models = head_table(study.name), model_table(study.name)
     job = newest_job(study.name, "heads")
@@ -31,16 +33,8 @@ def heads_page(study: Study) -> None:
     if heads.empty:
         return
     stale_note(scored_study(study.name), study, "The table of head scores")
-    left, middle, right = st.columns([2, 1.2, 3], vertical_alignment="bottom")
-    with left:
-        score = choose("Head score", HEAD_SCORES, "prefix_matching", "score", "head score", format_func=name_of)
-    names = [str(head) for head in study.sizes.all_heads()]
-    with middle:
-        name = choose("Head", names, likely_head(study, heads), "head", "head")
-    with right:
-        step = choose_step("Step", sorted(int(step) for step in set(heads["step"])))
+    score = choose("Head score", HEAD_SCORES, view.score, "score", "head score", format_func=name_of)
     st.caption(f"{name_of(score).capitalize()}: {SCORE_MEANINGS.get(score, '')}.")
-    selected = Head.parse(name)
     side_by_side = st.container(horizontal=True, gap="medium")  # one below the other where that is too narrow
     with side_by_side.container(width=_GRID_PIXELS):
         _grid(study, heads[heads["step"] == step], score, selected)
@@ -54,7 +48,7 @@ def _grid(study: Study, at_step: pd.DataFrame, score: str, selected: Head) -> No
     def clicked() -> None:
         name = clicked_head(st.session_state.get("grid"), study.sizes)
         if name is not None:
-            st.session_state["head"] = name
+            put(head=name)
 
     st.plotly_chart(
         grid_figure(at_step, score, selected),

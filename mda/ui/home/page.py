@@ -12,20 +12,22 @@ from mda.studies.attributions import list_attributions
 from mda.studies.retrains import list_retrains
 from mda.studies.study import Study, list_studies
 from mda.ui.charts.heads import story_figure
+from mda.ui.frame.cached import head_table, model_table
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
+from mda.ui.frame.links import HEADS, INFLUENCE, RETRAIN, STORY, page_link
 from mda.ui.frame.live import live_tables, risen
-from mda.ui.frame.page import page_link
+from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
 from mda.ui.home.story import born_by_score, facts_line, sentences
 from mda.workflows.demo import DemoRequest
-from mda.workflows.head_scores import head_table, model_table
 
 DEMO = DemoRequest()
 _FIGURE_PIXELS = 570
 
 
-def home(study: Study) -> None:
+def home(view: View) -> None:
     """The chosen study's story, the demo's progress while it is built, and the other studies."""
+    study = view.study
     st.header(plain(study.name))
     st.caption(facts_line(study))
     heads = head_table(study.name)
@@ -83,7 +85,7 @@ def _live(job: Job) -> None:
 def _story(study: Study, heads: pd.DataFrame) -> None:
     if heads.empty:
         st.info("No checkpoint of this study has head scores yet; they tell when its heads were born.")
-        page_link("pages/1_Heads.py", "Score the heads", ":material/grid_view:", study.name)
+        page_link(HEADS, "Score the heads", ":material/grid_view:")
         return
     born = births(heads)
     told = sentences(born)
@@ -100,11 +102,11 @@ def _story(study: Study, heads: pd.DataFrame) -> None:
     )
     attributions, retrains = len(list_attributions(study.name)), len(list_retrains(study.name))
     with st.container(horizontal=True, gap="large"):
-        page_link("pages/1_Heads.py", "Look at every head", ":material/grid_view:", study.name)
+        page_link(HEADS, "Look at every head", ":material/grid_view:")
         rows = f"Read the rows that built them ({attributions} attribution{'s' * (attributions != 1)})"
-        page_link("pages/2_Influence.py", rows, ":material/swap_vert:", study.name)
+        page_link(INFLUENCE, rows, ":material/swap_vert:")
         arms = f"Retrain without them ({retrains} retrain{'s' * (retrains != 1)})"
-        page_link("pages/3_Retrain.py", arms, ":material/science:", study.name)
+        page_link(RETRAIN, arms, ":material/science:")
 
 
 def _cards(names: list[str]) -> None:
@@ -116,4 +118,4 @@ def _cards(names: list[str]) -> None:
                 st.caption(facts_line(Study.open(name)))
             except UserError as error:
                 st.caption(plain(str(error)))
-            page_link("app.py", "Open", study=name)
+            page_link(STORY, "Open", study=name)

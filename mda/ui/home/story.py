@@ -53,13 +53,3 @@ def sentences(born: pd.DataFrame) -> list[str]:
 
 def _when(step: float) -> str:
     return f"born near step {round(step / 10) * 10:,}" if np.isfinite(step) else "there from the first checkpoints"
-
-
-def likely_head(study: Study, heads: pd.DataFrame) -> str:
-    """The head to begin with: highest prefix matching at the last scored step; the first head before any score."""
-    known = heads[heads["prefix_matching"].notna()]
-    if known.empty:
-        return str(study.sizes.all_heads()[0])
-    last = known[known["step"] == known["step"].max()]
-    best = last.sort_values("prefix_matching").iloc[-1]
-    return str(Head(int(best["layer"]), int(best["head"])))

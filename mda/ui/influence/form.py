@@ -13,11 +13,11 @@ from mda.errors import UserError
 from mda.evidence.births import births
 from mda.probes.probes import PROBES
 from mda.studies.study import Study
+from mda.ui.frame.cached import head_table
 from mda.ui.frame.jobs_panel import start_job
+from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
-from mda.ui.home.story import likely_head
 from mda.workflows.attribution_task import AttributeRequest
-from mda.workflows.head_scores import head_table
 from mda.workflows.registry import checked
 
 SAME_HEADS, ALL_HEADS = "the same heads", "all heads"
@@ -32,10 +32,9 @@ class Proposal:
     rows: tuple[int, int]
 
 
-def propose(study: Study, heads: pd.DataFrame) -> Proposal:
+def propose(study: Study, head: str, heads: pd.DataFrame) -> Proposal:
     """The two checkpoints up to the head's birth and the rows of the steps about it; without a birth, the last
     checkpoint and every training row."""
-    head = likely_head(study, heads)
     born = births(heads)
     mine = born[(born["score"] == "prefix_matching") & born["birth_step"].notna()]
     mine = mine[[f"L{layer}H{index}" == head for layer, index in zip(mine["layer"], mine["head"], strict=True)]]
@@ -48,9 +47,10 @@ def propose(study: Study, heads: pd.DataFrame) -> Proposal:
     return Proposal(head, study.steps[max(0, at - 1) : at + 1], (start, min(stop, study.facts.trained)))
 
 
-def attribution_form(study: Study) -> None:
+def attribution_form(view: View) -> None:
     """Ask what to attribute, and start it as a job."""
-    proposed = propose(study, head_table(study.name))
+    study = view.study
+    proposed = propose(study, str(view.head), head_table(study.name))
     size = study.facts.batch_size
     with st.form("new-attribution", border=False):
         first, second, third = st.columns(3)

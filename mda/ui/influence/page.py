@@ -7,13 +7,16 @@ import math
 import pandas as pd
 import streamlit as st
 
-from mda.studies.attributions import Attribution, list_attributions
+from mda.studies.attributions import Attribution
 from mda.studies.study import Study
 from mda.ui.charts.colours import PROMOTES, SUPPRESSES
 from mda.ui.charts.influence import histogram_figure
-from mda.ui.frame.choices import choose
+from mda.ui.frame.attribution import choose_attribution
+from mda.ui.frame.cached import attributions
 from mda.ui.frame.jobs_panel import job_area, newest_job
+from mda.ui.frame.links import INFLUENCE
 from mda.ui.frame.page import stale_note
+from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
 from mda.ui.influence.form import attribution_form
 from mda.ui.text.row_cards import row_card
@@ -22,23 +25,20 @@ from mda.ui.text.row_text import legend_html
 MOST_ROWS = 50
 
 
-def influence_page(study: Study) -> None:
+def influence_page(view: View) -> None:
     """Choose or launch an attribution, then read the rows at both ends of its ranking."""
+    study = view.study
     st.header("Influence", help="Which training rows made a head what it is, and which worked against it?")
-    found = list_attributions(study.name)
+    found = attributions(study.name)
     job_area(newest_job(study.name, "attribute"))
     with st.expander("New attribution", expanded=not found):
-        attribution_form(study)
+        attribution_form(view)
     if not found:
         st.info("This study has no attribution yet: no training row has a score. Start one above.")
         return
-    ids = [one.id for one in found]
-    chosen = choose(
-        "Attribution", ids, ids[-1], "attribution", "attribution"
-    )  # a newer one must not change a link
-    if chosen != ids[0]:
-        st.button("Show the newest", type="tertiary", on_click=_show, args=(ids[0],))
-    attribution = next(one for one in found if one.id == chosen)
+    attribution = choose_attribution(view, INFLUENCE)
+    if attribution is None:
+        return
     _about(attribution, study)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         count = st.number_input("Rows on each side", 1, MOST_ROWS, 5, key="show", bind="query-params", width=150)
@@ -70,13 +70,8 @@ def influence_page(study: Study) -> None:
     st.caption(f"{len(scores):,} rows; coloured bins reach as far in as the {count} rows shown on each side.")
 
 
-def _show(attribution: str) -> None:
-    st.session_state["attribution"] = attribution
-
-
 def _about(attribution: Attribution, study: Study) -> None:
     """What was asked, how far the ranking depends on seeds, and the warnings that follow."""
-    st.markdown(plain(attribution.title))
     stale_note(attribution.manifest.spec["study"], study, "This attribution")
     for doubt in attribution.doubts:
         st.warning(plain(doubt))

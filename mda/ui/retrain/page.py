@@ -11,14 +11,17 @@ import streamlit as st
 from mda.errors import UserError
 from mda.evidence.compare import COMPARED_SCORES
 from mda.jobs.files import Job
-from mda.studies.attributions import list_attributions, open_attribution
-from mda.studies.retrains import BASELINE, Retrain, list_retrains
-from mda.studies.study import Study
+from mda.studies.attributions import open_attribution
+from mda.studies.retrains import BASELINE, Retrain
 from mda.ui.charts.retrain import arms_figure
+from mda.ui.frame.cached import attributions as attributions_of
+from mda.ui.frame.cached import retrains
 from mda.ui.frame.choices import choose
 from mda.ui.frame.jobs_panel import job_area, newest_job
+from mda.ui.frame.links import INFLUENCE, page_link
 from mda.ui.frame.live import live_arms
-from mda.ui.frame.page import page_link, stale_note, told
+from mda.ui.frame.page import stale_note, told
+from mda.ui.frame.selection import View
 from mda.ui.frame.words import name_of
 from mda.ui.retrain.form import retrain_form
 from mda.workflows.compare import compare_retrains
@@ -26,19 +29,20 @@ from mda.workflows.compare import compare_retrains
 _FIGURE_PIXELS = 370
 
 
-def retrain_page(study: Study) -> None:
+def retrain_page(view: View) -> None:
     """Arms to launch, the job that runs, and the comparison."""
+    study = view.study
     st.header("Retrain", help="The proof: is a head born later when the rows that promote it are taken away?")
     job_area(newest_job(study.name, "retrains", "retrain"), _live)
-    attributions, found = list_attributions(study.name), list_retrains(study.name)
+    attributions, found = attributions_of(study.name), retrains(study.name)
     with st.expander("New retrains", expanded=not found):
         if attributions:
             retrain_form(study, attributions)
         else:
             st.info("Rows are chosen by an attribution, and this study has none yet.")
-            page_link("pages/2_Influence.py", "Make one", ":material/swap_vert:", study.name)
+            page_link(INFLUENCE, "Make one", ":material/swap_vert:")
     if found:
-        _comparison(study, found)
+        _comparison(view, found)
     else:
         st.info("Nothing has been retrained yet; finished arms are compared here.")
 
@@ -70,7 +74,8 @@ def _measured(arms: list[dict[str, Any]], curves: pd.DataFrame) -> tuple[str, st
     return _best_head(curves, COMPARED_SCORES[0]), COMPARED_SCORES[0]
 
 
-def _comparison(study: Study, found: list[Retrain]) -> None:
+def _comparison(view: View, found: list[Retrain]) -> None:
+    study = view.study
     st.subheader("Comparison")
     newest = next((one for one in found if one.label != BASELINE), found[0])
     default = [one.id for one in found if one.schedule == newest.schedule]
@@ -97,7 +102,7 @@ def _comparison(study: Study, found: list[Retrain]) -> None:
     else:
         with told():
             _table(compare_retrains(arms))
-    _curves(arms + baselines)
+    _curves(arms + baselines, str(view.head))
 
 
 def _table(table: pd.DataFrame) -> None:
@@ -139,16 +144,11 @@ def _with_interval(table: pd.DataFrame, column: str, form: str) -> list[str]:
     return told
 
 
-def _curves(arms: list[Retrain]) -> None:
+def _curves(arms: list[Retrain], head: str) -> None:
     """One head's score in all arms."""
     metrics = [one.metrics().assign(arm=one.label, replicate=one.replicate) for one in arms]
     curves = pd.concat(metrics, ignore_index=True)
-    left, right = st.columns(2)
-    with left:
-        score = choose("Score", COMPARED_SCORES, COMPARED_SCORES[0], "score", "score", format_func=name_of)
-    heads = sorted(curves["head"].unique())
-    with right:
-        head = choose("Head", heads, _best_head(curves, score), "head", "head")
+    score = choose("Score", COMPARED_SCORES, COMPARED_SCORES[0], "score", "score", format_func=name_of)
     if len({one.schedule for one in arms}) > 1:
         st.caption("These retrains have different windows; their curves share only the axis of steps.")
     spec = arms[0].manifest.spec

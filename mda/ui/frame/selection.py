@@ -1,0 +1,86 @@
+"""What every page is about: study, head, step and probe, chosen in the sidebar and held by the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from mda.heads.geometry import Head
+from mda.probes.probes import PROBES
+from mda.studies.study import Study, list_studies
+from mda.ui.frame.cached import attributions, head_table
+from mda.ui.frame.choices import choose, choose_step
+
+PROBE_SCORES = {"previous_token": "previous_token"}
+"""The head score that shows a probe's behaviour, where it is not prefix matching."""
+
+_ABOUT_PROBES = " · ".join(f"{probe.name}: {probe.about}" for probe in PROBES.values())
+
+
+@dataclass(frozen=True)
+class View:
+    """What the pages show: a study, one of its heads, one of its checkpoints' steps, and a probe by name."""
+
+    study: Study
+    head: Head
+    step: int
+    probe: str
+
+    @property
+    def score(self) -> str:
+        """The head score that shows the probe's behaviour."""
+        return PROBE_SCORES.get(self.probe, "prefix_matching")
+
+
+def choose_view() -> View | None:
+    """The sidebar's four choices; None where there is no study. Call inside the sidebar."""
+    names = list_studies()
+    if not names:
+        return None
+    name = choose(
+        "Study", names, "demo" if "demo" in names else names[0], "study", "study",
+        help="One model lineage: its checkpoints and its training rows.",
+    )  # fmt: skip
+    study = Study.open(name)
+    heads = [str(head) for head in study.sizes.all_heads()]
+    _follow_attribution(study)
+    head = choose(
+        "Head", heads, likely_head(study, head_table(name)), "head", "head",
+        help="An attention head: layer and number, both from 0. A page begins with the strongest induction head.",
+    )  # fmt: skip
+    step = choose_step("Step", study.steps, help="The checkpoint after so many optimizer steps.")
+    probe = choose(
+        "Probe", list(PROBES), next(iter(PROBES)), "probe", "probe",
+        help="The behaviour that influence is about. " + _ABOUT_PROBES,
+    )  # fmt: skip
+    return View(study, Head.parse(head), step, probe)
+
+
+def _follow_attribution(study: Study) -> None:
+    """A link that names an attribution but no head opens with the head and probe that it asks about."""
+    asked = st.query_params.get("attribution")
+    if asked is None or "head" in st.query_params or "head" in st.session_state:
+        return
+    for one in attributions(study.name):
+        if one.id == asked:
+            st.query_params["head"] = one.manifest.spec["heads"][0]
+            st.query_params["probe"] = one.manifest.spec["probe"]
+
+
+def put(head: str | None = None, step: int | None = None) -> None:
+    """Choose another head or step from a page. Only in a widget's callback, which runs before the sidebar."""
+    for key, value in (("head", head), ("step", step)):
+        if value is not None:
+            st.session_state[key] = value
+
+
+def likely_head(study: Study, heads: pd.DataFrame) -> str:
+    """The head to begin with: highest prefix matching at the last scored step; the first head before any score."""
+    known = heads[heads["prefix_matching"].notna()]
+    if known.empty:
+        return str(study.sizes.all_heads()[0])
+    last = known[known["step"] == known["step"].max()]
+    best = last.sort_values("prefix_matching").iloc[-1]
+    return str(Head(int(best["layer"]), int(best["head"])))
