@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filled import fill
+
+from mda.jobs.files import Job, new_job
+from mda.ui.frame import jobs_panel
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +42,16 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache without anything, in use."""
     monkeypatch.setenv("MDA_CACHE", str(tmp_path / "empty"))
     return tmp_path / "empty"
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any], str]]:
+    """What pages launch, instead of launching it: the job stays queued."""
+    found: list[tuple[str, dict[str, Any], str]] = []
+
+    def launch(command: str, arguments: dict[str, Any], study: str) -> Job:
+        found.append((command, arguments, study))
+        return new_job(command, arguments, study)
+
+    monkeypatch.setattr(jobs_panel, "launch", launch)
+    return found
