@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,7 @@ PAGES = {
     "Row": (links.ROW, ":material/notes:"),
     "Retrain": (links.RETRAIN, ":material/science:"),
 }
+_SETTLED: set[str] = set()  # pages that have run in this process
 READ_ONLY_NOTE = "This explorer is read-only: it shows what was computed and starts nothing."
 
 
@@ -48,6 +50,19 @@ def run_page(title: str, body: Callable[[View], None], without_study: Callable[[
                 links.page_link(links.STORY, "Go to the first page")
         with for_share:
             share.share_box()
+    _settle_memory(title)
+
+
+def _settle_memory(title: str) -> None:
+    """Take what a page's first run loaded out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run. With the objects of torch and transformers in sight this takes a
+    quarter of a second, more than all the rest of a run; they live as long as the process anyhow.
+    """
+    if title not in _SETTLED:
+        _SETTLED.add(title)
+        gc.collect()
+        gc.freeze()
 
 
 @contextmanager
