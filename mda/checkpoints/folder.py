@@ -6,17 +6,20 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import GPTNeoXConfig
 from transformers.utils import logging
 
 from mda.errors import UserError
 from mda.store.atomic import disk_errors
 from mda.store.identity import file_digest
 from mda.store.tensors import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 # loading and saving are reported by whoever asked for them, and absent weights by the error below
 logging.disable_progress_bar()
@@ -83,6 +86,9 @@ def load_model(folder: Path) -> GPTNeoXForCausalLM:
     Raises UserError for truncated files, absent weights (which the library would fill with random ones and
     only a log line) and numbers that are not finite.
     """
+    # imported here: it takes seconds, and pages that only read results need none of it
+    from transformers import GPTNeoXForCausalLM
+
     config = read_config(folder)
     weight_files(folder)
     try:

@@ -1,7 +1,6 @@
 """How far two sets of scores of the same rows agree."""
 
 import numpy as np
-from scipy.stats import spearmanr
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
@@ -15,4 +14,6 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
         raise ValueError("scores of the same rows expected")
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
+    from scipy.stats import spearmanr  # takes half a second, and pages only show what it gave
+
     return float(spearmanr(a, b).statistic)

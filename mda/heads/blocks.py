@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.errors import UserError
 from mda.heads.geometry import Geometry, Head
 from mda.heads.modules import attention
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 BLOCK_MODES: dict[str, tuple[str, ...]] = {"qk": ("qk",), "qkvo": ("qk", "v", "o")}
 

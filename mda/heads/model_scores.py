@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.sequences import RepeatedBatch
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 MODEL_SCORES = ("induction_loss", "icl", "validation_loss")
 

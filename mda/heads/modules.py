@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
-from transformers import GPTNeoXForCausalLM
-from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXAttention
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
+    from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXAttention
 
 
 def attention(model: GPTNeoXForCausalLM, layer: int) -> GPTNeoXAttention:
     """The attention module of a layer, with `query_key_value` and `dense`."""
-    return cast(GPTNeoXAttention, model.gpt_neox.layers[layer].attention)
+    return cast("GPTNeoXAttention", model.gpt_neox.layers[layer].attention)
 
 
 def unembedding(model: GPTNeoXForCausalLM) -> torch.nn.Linear:

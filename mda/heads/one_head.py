@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import GPTNeoXForCausalLM
 from transformers.models.gpt_neox.modeling_gpt_neox import apply_rotary_pos_emb
 
 from mda.heads.geometry import Geometry, Head
 from mda.heads.modules import attention, hidden_states
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 BLOCK = 256  # queries at a time
 SIDE = 48  # blocks along each side of a small picture

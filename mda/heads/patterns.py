@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.modules import attention
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 
 @contextmanager

@@ -8,15 +8,18 @@ A[t, s] is the attention from query t to key s. A pattern score maps patterns [B
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.geometry import Geometry
 from mda.heads.modules import attention, final_gain, unembedding
 from mda.heads.patterns import recorded_patterns, recorded_projections
 from mda.heads.sequences import RepeatedBatch
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 PatternScore = Callable[[torch.Tensor, RepeatedBatch], torch.Tensor]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from transformers import GPTNeoXForCausalLM
 
 from mda.curvature.registry import find_curvature
 from mda.heads.blocks import Block, blocks_of
@@ -26,6 +26,9 @@ from mda.influence.directions import (
     solved,
 )
 from mda.probes.probes import find_probe
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 # The second fit, for reliability alone, draws its labels from another seed.
 OTHER_LABELS = 1_000_003

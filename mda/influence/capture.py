@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.blocks import Block, Side
 from mda.heads.geometry import Geometry
 from mda.heads.modules import attention
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 Sides = Mapping[Side, torch.Tensor]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.curvature.base import Curvature
 from mda.heads.blocks import Block, block_shape
@@ -16,6 +16,9 @@ from mda.heads.sequences import RepeatedBatch
 from mda.influence.capture import Capture, block_gradient
 from mda.influence.next_token import loss_gradient, row_uniforms
 from mda.probes.probes import Probe
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 Directions = Mapping[Block, torch.Tensor]
 RowChunks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]

@@ -7,11 +7,15 @@ one_hot) W_U, so it is made chunk by chunk in place and only the hidden state's 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.modules import unembedding
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 # Logits held at once: 2^24 in fp32 are 64 MB. Larger chunks were not faster.
 CHUNK_LOGITS = 2**24

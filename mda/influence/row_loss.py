@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.modules import hidden_states, unembedding
 from mda.influence.next_token import CHUNK_LOGITS
 from mda.spans import repeated_mask
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 
 @torch.no_grad()

@@ -7,16 +7,19 @@ product is sum_t (x_t^T P) . g_t, whose summands are the per-token influence and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.heads.geometry import Head
 from mda.heads.modules import hidden_states
 from mda.influence.capture import Capture
 from mda.influence.directions import Directions
 from mda.influence.next_token import loss_gradient
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 
 class Scorer:

@@ -9,7 +9,6 @@ text.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mda.errors import UserError
 
@@ -155,5 +154,7 @@ def _pair(rows: np.ndarray, candidates: np.ndarray, shares: np.ndarray | None) -
     if shares is None:
         count = min(len(rows), len(candidates))
         return rows[:count], candidates[:count]
+    from scipy.optimize import linear_sum_assignment  # takes half a second, and few commands need it
+
     left, right = linear_sum_assignment(np.abs(shares[rows, None] - shares[None, candidates]))
     return rows[left], candidates[right]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.errors import UserError
 from mda.heads import scores
@@ -20,7 +20,10 @@ from mda.heads.modules import hidden_states, unembedding
 from mda.heads.patterns import recorded_patterns
 from mda.heads.sequences import RepeatedBatch
 
-Value = Callable[[GPTNeoXForCausalLM, RepeatedBatch, Sequence[Head]], torch.Tensor]
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
+
+Value = Callable[["GPTNeoXForCausalLM", RepeatedBatch, Sequence[Head]], torch.Tensor]
 
 
 @dataclass(frozen=True)

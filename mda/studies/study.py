@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from transformers import GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 from mda.checkpoints.folder import find_steps, load_model, read_config, weights_digest
 from mda.errors import UserError
@@ -18,6 +18,9 @@ from mda.store.artefact import Manifest, open_artefact
 from mda.store.paths import cache_root, study_folder
 from mda.store.tensors import map_array
 from mda.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 KIND = "study"
 ROWS = "rows.safetensors"
@@ -96,6 +99,8 @@ class Study:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast | None:
         """The tokenizer that turns rows into text; None where the study has none."""
+        from transformers import PreTrainedTokenizerFast  # takes a second, and not every page shows text
+
         folder = self.folder / TOKENIZER
         return PreTrainedTokenizerFast.from_pretrained(folder) if folder.is_dir() else None
 

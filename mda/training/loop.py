@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import GPTNeoXForCausalLM
 
 from mda.errors import UserError
 from mda.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from pydantic import BaseModel, ConfigDict
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import GPTNeoXConfig
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 
 class Recipe(BaseModel):
@@ -53,6 +58,8 @@ def demo_config(vocab_size: int, seq_len: int) -> GPTNeoXConfig:
 
 def new_model(config: GPTNeoXConfig, seed: int) -> GPTNeoXForCausalLM:
     """A freshly initialised model in fp32; the same seed gives the same weights, and no global state is left."""
+    from transformers import GPTNeoXForCausalLM  # takes seconds, and recipes are read without it
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return GPTNeoXForCausalLM._from_config(config, attn_implementation="sdpa", dtype=torch.float32)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from transformers import GPTNeoXForCausalLM
 
 from mda.curvature.registry import find_curvature
 from mda.errors import UserError
@@ -31,6 +30,9 @@ from mda.studies.attributions import (
     read_directions,
 )
 from mda.workflows.attribution_task import AttributeRequest, AttributionTask
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 SETS = (MAIN, "first_half", "second_half", "other_labels")
 SHARD_ROWS = 4096  # what an interrupted attribution loses at most

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from transformers import GPTNeoXConfig
 
 from mda.checkpoints.folder import read_config
 from mda.curvature.registry import find_curvature
@@ -19,6 +18,9 @@ from mda.influence.attribute import Question, fit_sample
 from mda.probes.probes import find_probe
 from mda.store.identity import array_digest, identity
 from mda.studies.study import Study
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXConfig
 
 PROBE_SEQUENCES = 512
 RELIABILITY_ROWS = 2048

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
-from transformers import GPTNeoXForCausalLM
 
 from mda.errors import UserError
 from mda.heads.model_scores import MODEL_SCORES, held_out_scores, induction_loss
@@ -25,6 +24,9 @@ from mda.store.identity import array_digest, identity
 from mda.store.paths import refuse_if_read_only, study_folder
 from mda.store.tables import read_parquet, write_parquet
 from mda.studies.study import Study, StudyFacts
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXForCausalLM
 
 SEQUENCES = 64
 # Scores are evaluated on other sequences than probes are differentiated on: this seed is kept for them.

@@ -7,9 +7,12 @@ plain concatenation and reads as text: names join into identifiers (`BariBeno`),
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -71,6 +74,8 @@ def demo_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel(ID, unk_token=END_OF_TEXT))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PATTERN), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
+    from transformers import PreTrainedTokenizerFast  # takes a second, and pages import this module
+
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token=END_OF_TEXT,
