@@ -13,8 +13,8 @@ app: .venv/app
 test: .venv/dev
 	$(BIN)/pytest
 
-# minutes of compute, and a real browser (Chromium must be installed)
-test-slow: .venv/dev
+# minutes of compute, and a real browser (Chromium and npm must be installed)
+test-slow: .venv/dev .venv/axe
 	$(BIN)/pytest -m "slow or browser"
 
 lint: .venv/dev
@@ -39,6 +39,11 @@ format: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
 	$(BIN)/pip install --quiet --no-deps kronfluence==1.0.1 accelerate==1.15.0 \
 		einops==0.8.2 einconv==0.1.0 opt_einsum==3.4.0
+	touch $@
+
+# axe-core, which some of the browser tests run inside the pages
+.venv/axe: .venv/dev
+	npm install --silent --no-save --no-audit --no-fund --prefix .venv/npm axe-core@4.14.1
 	touch $@
 
 clean:
