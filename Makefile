@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: app test test-slow lint format bench clean
+.PHONY: app test test-slow lint format screenshots clean
 
 app: .venv/app
 	$(BIN)/mda app
@@ -25,6 +25,10 @@ lint: .venv/dev
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# the README's pictures, from the running explorer over the cache's demo (Chromium must be installed)
+screenshots: .venv/dev
+	$(BIN)/python -m docs.screenshots
 
 # torch first and alone: a range that admits a newer release pulls gigabytes of accelerator libraries
 .venv/app: pyproject.toml constraints.txt

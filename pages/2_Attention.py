@@ -1,16 +1,8 @@
-"""Not built yet."""
+"""One head's attention: where every token of a sequence looks, at any step."""
 
 from __future__ import annotations
 
-import streamlit as st
-
+from mda.ui.attention.page import attention_page
 from mda.ui.frame.page import run_page
-from mda.ui.frame.selection import View
 
-
-def body(view: View) -> None:
-    """Nothing yet."""
-    st.header(str(view.head))
-
-
-run_page("Attention", body)
+run_page("Attention", attention_page)

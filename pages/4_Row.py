@@ -1,16 +1,8 @@
-"""Not built yet."""
+"""One training row: its text, its influence, its loss, and the rows like it."""
 
 from __future__ import annotations
 
-import streamlit as st
-
 from mda.ui.frame.page import run_page
-from mda.ui.frame.selection import View
+from mda.ui.row.page import row_page
 
-
-def body(view: View) -> None:
-    """Nothing yet."""
-    st.header(str(view.head))
-
-
-run_page("Row", body)
+run_page("Row", row_page)

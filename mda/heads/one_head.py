@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers.models.gpt_neox.modeling_gpt_neox import apply_rotary_pos_emb
 
 from mda.heads.geometry import Geometry, Head
 from mda.heads.modules import attention, hidden_states
@@ -78,6 +77,9 @@ def block_edges(length: int, side: int) -> np.ndarray:
 @torch.no_grad()
 def _visit(model: GPTNeoXForCausalLM, ids: np.ndarray, layers: Collection[int], see: See) -> None:
     """Run one sequence and show `see` the rotated queries, scaled, and keys [H, T, dh] of each wanted layer."""
+    # imported here: it takes seconds, and pages that only show what is kept need none of it
+    from transformers.models.gpt_neox.modeling_gpt_neox import apply_rotary_pos_emb
+
     handles = []
     place = torch.arange(len(ids), device=model.device)[None]
 

@@ -28,10 +28,11 @@ function makeMatrix(box, data, tell, pin) {
 
   function draw(pattern, scale) {
     const context = canvas.getContext("2d");
-    const image = context.createImageData(size, size);
+    const image = context.createImageData(size, size); // transparent where a key is after its query
+    const pixels = new Uint32Array(image.data.buffer);
     for (let query = 0; query < size; query++) {
       for (let key = 0; key <= query; key++) {
-        image.data.set([...scale.fill[pattern.at(query, key)], 255], 4 * (query * size + key));
+        pixels[query * size + key] = scale.pixels[pattern.at(query, key)];
       }
     }
     context.putImageData(image, 0, 0);

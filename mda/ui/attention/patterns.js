@@ -63,6 +63,17 @@ function followersOf(ids) {
   });
 }
 
+/** The token to begin with: of those in sight the one that looks hardest at what followed it last time. */
+function tellingToken(followers, pattern) {
+  const seen = Math.min(followers.length, 160);
+  let [found, most] = [seen - 1, 0];
+  for (let token = 0; token < seen; token++) {
+    const weight = followers[token] < 0 ? 0 : pattern.at(token, followers[token]);
+    if (weight > most) [found, most] = [token, weight];
+  }
+  return found;
+}
+
 function weightText(byte) {
   return byte < 3 ? "<0.01" : (byte / 255).toFixed(2);
 }

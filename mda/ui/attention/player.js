@@ -5,7 +5,7 @@ const MARGIN = 8; // pixels: half the slider's thumb, so that the curve's point 
 
 /** show(index) is called for each frame, report(index) when the person has settled on one. */
 function makePlayer(box, data, show, report) {
-  const [button, slider, told, curve] = ["button", "input", "output", "canvas"].map((tag) =>
+  const [button, word, slider, curve] = ["button", ".word", "input", "canvas"].map((tag) =>
     box.querySelector(tag),
   );
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -13,37 +13,38 @@ function makePlayer(box, data, show, report) {
   const pause = Math.min(600, Math.max(60, WHOLE / (last + 1)));
   let index = 0;
   let timer = null;
+  let redraw = () => {};
+  const resized = new ResizeObserver(() => redraw());
+  resized.observe(curve);
   box.hidden = last < 1;
   slider.max = last;
 
-  function name() {
-    if (timer !== null) return "Pause";
-    if (calm.matches) return "Next step";
-    return index === last ? "Play again" : "Play the birth";
+  function label() {
+    button.classList.toggle("plays", timer !== null);
+    word.textContent = timer !== null ? "Pause" : calm.matches ? "Next step" : "Play";
   }
 
   function go(next, scale) {
     index = next;
     slider.value = next;
-    const score = data.scores[next];
-    told.textContent = `step ${data.steps[next].toLocaleString("en")} · ${scoreText(data, next)}`;
-    slider.setAttribute("aria-valuetext", `step ${data.steps[next]}, ${scoreText(data, next)}`);
-    button.textContent = name();
-    drawCurve(curve, data, next, scale, score);
+    slider.setAttribute("aria-valuetext", stepText(data, next));
+    label();
+    redraw = () => drawCurve(curve, data, next, scale);
+    redraw();
   }
 
   function stop() {
     if (timer === null) return;
     clearTimeout(timer);
     timer = null;
-    button.textContent = name();
+    label();
     report(index);
   }
 
   function advance() {
-    if (index === last) return stop();
-    show(index + 1);
     timer = setTimeout(advance, pause);
+    show(index + 1);
+    if (index === last) stop();
   }
 
   button.onclick = () => {
@@ -52,9 +53,8 @@ function makePlayer(box, data, show, report) {
       show(index === last ? 0 : index + 1);
       return report(index);
     }
-    show(index === last ? 0 : index);
     timer = setTimeout(advance, pause);
-    button.textContent = name();
+    show(index === last ? 0 : index);
   };
   slider.oninput = () => {
     clearTimeout(timer);
@@ -66,13 +66,17 @@ function makePlayer(box, data, show, report) {
   return {
     go,
     playing: () => timer !== null,
-    leave: () => clearTimeout(timer),
+    leave: () => {
+      clearTimeout(timer);
+      resized.disconnect();
+    },
   };
 }
 
-function scoreText(data, index) {
+function stepText(data, index) {
   const score = data.scores[index];
-  return `${data.score} ${score === null ? "not computed" : score.toFixed(2)}`;
+  const told = score === null ? "not computed" : score.toFixed(2);
+  return `step ${data.steps[index].toLocaleString("en")} · ${data.score} ${told}`;
 }
 
 function drawCurve(canvas, data, index, scale) {

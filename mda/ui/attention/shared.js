@@ -24,6 +24,11 @@ function mixed(from, to, share) {
   return from.map((value, i) => Math.round(value + (to[i] - value) * share));
 }
 
+/** A colour as a whole number of an image's pixels, opaque. */
+function pixelOf([red, green, blue]) {
+  return new Uint32Array(Uint8Array.of(red, green, blue, 255).buffer)[0];
+}
+
 /** Relative luminance and contrast as in WCAG 2.2. */
 function luminance(rgb) {
   const [r, g, b] = rgb.map((value) => {
@@ -51,6 +56,7 @@ function scaleOf(node, hue) {
   return {
     ink,
     fill: levels.map((level) => mixed(page, colour, level)),
+    pixels: levels.map((level) => pixelOf(mixed(page, colour, level))),
     shade: levels.map((level) => `rgb(${mixed(page, colour, level * most).join(" ")})`),
   };
 }

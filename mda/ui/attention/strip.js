@@ -1,16 +1,16 @@
 // The sequence as text: one token is current, and its keys and queries are marked around it.
 
 const UNDERLINE = 5; // pixels, of weight 1
+const WIDE = 40; // letters beyond which a token may be broken into lines
 
 /** tell(token) is called when the person moves to a token, pin(token) when one is clicked. */
-function makeStrip(box, data, tell, pin) {
-  const followers = followersOf(data.ids);
+function makeStrip(box, data, followers, tell, pin) {
   const spans = data.tokens.map((text, token) => {
-    const span = element("span", "token");
-    text.split("\n").forEach((part, line) => {
-      if (line) span.append(element("br"));
-      span.append(part);
-    });
+    const span = element("span", text.length > WIDE ? "token wide" : "token");
+    const lines = text.split("\n");
+    span.ends = lines.at(-1) === ""; // a line: the break goes after the token, or its outline would go there too
+    if (span.ends) lines.pop();
+    span.append(...lines.flatMap((line, number) => (number ? [element("br"), line] : [line])));
     span.setAttribute("role", "option");
     span.setAttribute("aria-label", `${token} ${quoted(text)}`);
     span.setAttribute("aria-selected", "false");
@@ -21,7 +21,7 @@ function makeStrip(box, data, tell, pin) {
   const copies = new Map(data.copies.map((place, number) => [place, `copy ${number + 1}`]));
   box.replaceChildren(
     ...spans.flatMap((span, token) => {
-      const parts = [span, element("wbr")];
+      const parts = [span, element(span.ends ? "br" : "wbr")];
       if (copies.has(token)) {
         const title = element("div", "copy", copies.get(token));
         title.setAttribute("aria-hidden", "true");
@@ -38,10 +38,12 @@ function makeStrip(box, data, tell, pin) {
     const token = tokenOf(event);
     if (token !== undefined && event.pointerType !== "touch") tell(token, false);
   };
-  box.onfocusin = (event) => {
+  const listening = new AbortController();
+  const focused = (event) => {
     const token = tokenOf(event);
-    if (token !== undefined) tell(token, true);
+    if (token !== undefined && event.target.matches(":focus-visible")) tell(token, true); // not by a click
   };
+  box.addEventListener("focusin", focused, { signal: listening.signal });
   box.onclick = (event) => {
     const token = tokenOf(event);
     if (token !== undefined) pin(token);
@@ -120,7 +122,7 @@ function makeStrip(box, data, tell, pin) {
     }
   }
 
-  return { mark, reveal };
+  return { mark, reveal, leave: () => listening.abort() };
 }
 
 /** A token's text in one line and in quotes, cut where it is long. */

@@ -24,6 +24,7 @@ function makeView(root) {
     trigger = setTriggerValue;
     scale = scaleOf(part("viewer"), given.colour);
     part("viewer").style.setProperty("--head", given.colour);
+    part("viewer").style.setProperty("--shaded", scale.shade[128]);
     part("gradient").style.background =
       `linear-gradient(to right, ${scale.fill.map((rgb) => `rgb(${rgb.join(" ")})`).join(", ")})`;
     const other = data?.digest !== given.digest;
@@ -35,29 +36,37 @@ function makeView(root) {
     refresh();
   };
 
-  view.leave = () => player?.leave();
+  view.leave = () => {
+    player?.leave();
+    strip?.leave();
+  };
   view.group = () => data && `${data.group} ${data.sequence}`;
   view.steps = () => data.steps.join();
 
   function build(otherTokens) {
-    player?.leave();
+    view.leave();
     patterns = patternsOf(data);
-    if (otherTokens) [view.token, view.pinned] = [data.focus, false];
+    const followers = followersOf(data.ids);
+    if (otherTokens) {
+      const peer = peers().find((other) => other !== view);
+      view.token = peer?.token ?? data.focus ?? tellingToken(followers, patterns[data.selected]);
+      view.pinned = peer?.pinned ?? false;
+    }
     part("strip").style.maxHeight = `${data.height}px`;
-    strip = makeStrip(part("strip"), data, hovered, pinned);
+    strip = makeStrip(part("strip"), data, followers, hovered, pinned);
     const whole = data.strongest === 0;
     part("matrix").hidden = !whole;
     part("long").hidden = whole;
-    part("pictured").textContent = whole ? "" : `${data.tokens.length.toLocaleString("en")} tokens`;
     if (whole) matrix = makeMatrix(part("plot"), data, pointed, pinned);
     player = makePlayer(part("player"), data, played, (index) => trigger("step", data.steps[index]));
   }
 
   function refresh() {
     player.go(view.index, scale);
-    part("title").textContent = `${data.head} · step ${data.steps[view.index].toLocaleString("en")}`;
-    part("score").textContent = scoreText(data, view.index);
+    part("title").textContent = data.head;
+    part("step").textContent = stepText(data, view.index);
     if (data.strongest === 0) matrix.draw(patterns[view.index], scale);
+    else part("long").textContent = whyNoMatrix(data, patterns[view.index]);
     mark();
   }
 
@@ -65,7 +74,7 @@ function makeView(root) {
     const pattern = patterns[view.index];
     strip.mark(view.token, pattern, scale, view.pinned);
     if (data.strongest === 0) matrix.point(view.token, key);
-    const [looks, looked] = inWords(pattern, view.token, data);
+    const [looks, looked] = inWords(pattern, view.token, key, data);
     part("looks").textContent = looks;
     part("looked").textContent = looked;
   }
@@ -106,11 +115,22 @@ function makeView(root) {
   return view;
 }
 
-/** [where the token looks, who looks at it], each a sentence. */
-function inWords(pattern, token, data) {
+function whyNoMatrix(data, pattern) {
+  const shares = data.tokens.map((_, token) => 100 * pattern.share(token));
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return (
+    `${data.tokens.length.toLocaleString("en")} tokens are too many for a matrix that could be read. ` +
+    `Shown are the ${data.strongest} strongest keys a token: ${Math.round(mean)} % of its attention on average, ` +
+    `${Math.round(Math.min(...shares))} % at least.`
+  );
+}
+
+/** [where the token looks, who looks at it], each a sentence; of one key where one is pointed at. */
+function inWords(pattern, token, key, data) {
+  const name = (i) => `${i} ${quoted(data.tokens[i])}`;
   const some = (found) => {
-    const told = found.toSorted((a, b) => b[1] - a[1]).filter(([, weight], i) => weight > 2 || i === 0);
-    const names = told.slice(0, 4).map(([i, weight]) => `${i} ${quoted(data.tokens[i])} ${weightText(weight)}`);
+    const told = [...found].sort((a, b) => b[1] - a[1]).filter(([, weight], i) => weight > 2 || i === 0);
+    const names = told.slice(0, 4).map(([i, weight]) => `${name(i)} ${weightText(weight)}`);
     return names.join(", ") + (told.length > 4 ? " …" : "");
   };
   const keys = pattern.keys(token);
@@ -118,8 +138,11 @@ function inWords(pattern, token, data) {
   const share = data.strongest
     ? ` (${Math.min(data.strongest, token + 1)} strongest keys: ${Math.round(100 * pattern.share(token))} % of its attention)`
     : "";
+  const pointed = key !== undefined && key <= token;
   return [
-    `token ${token} ${quoted(data.tokens[token])} looks at ${keys.length ? some(keys) : "no key in particular"}${share}`,
+    pointed
+      ? `token ${name(token)} gives ${name(key)} ${weightText(pattern.at(token, key))} of its attention`
+      : `token ${name(token)} looks at ${keys.length ? some(keys) : "no key in particular"}${share}`,
     `looked at by ${queries.length ? some(queries) : "no later token"}`,
   ];
 }

@@ -6,7 +6,9 @@ The text is untrusted: every piece is escaped, and only styles and markup writte
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,45 +16,90 @@ from mda.ui.charts.colours import CATEGORIES, PROMOTES, SUPPRESSES, signed_backg
 
 Spans = Sequence[tuple[int, Sequence[int]]]  # length in tokens and starts of each span, by first occurrence
 
+# The text never reorders or covers what is around it: tokens read from left to right, whatever they hold.
 _BOX = (
     "font-family: 'Source Code Pro', ui-monospace, monospace; font-size: 0.82rem; line-height: 1.75; "
-    "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 100%"
+    "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 100%; overflow: hidden; direction: ltr"
 )
+_SMALL = "font-size: 0.82rem; line-height: 1.9"
+_WHOLE = 40  # letters of a token that stay on one line
+_LONGEST = 500  # letters of a token that are shown
 _UNDERLINES = ("solid", "double", "dashed", "dotted")  # with the colours: 24 spans look different
-_SEEN = {"\r": "␍", "\t": "⇥\t", "\u2028": "␤", "\u2029": "␤"}
-# characters that reorder or hide the text around them
-_TRICKS = frozenset(map(chr, (0x200B, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_SEEN = {"\n": "↵", "\r": "␍", "\t": "⇥\t", "\u2028": "␤", "\u2029": "␤", "\x7f": "␡"}
+_UNSEEN = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and marks without ink
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """Where a token lies in the repeated spans: span, its length, which of its occurrences, and whether it is the
+    first or last token of that."""
+
+    number: int
+    length: int
+    starts: Sequence[int]
+    time: int
+    first: bool
+    last: bool
+
+    def told(self) -> str:
+        start = self.starts[self.time]
+        words = (
+            f"repeated span {self.number + 1}: {self.length} tokens, {len(self.starts)} times in this row; "
+            f"time {self.time + 1} starts at token {start}"
+        )
+        return words + (f", period {start - self.starts[self.time - 1]}" if self.time else "")
+
+    def style(self) -> str:
+        parts = [f"border-bottom: 3px {_underline(self.number)}"]
+        if self.first:
+            parts.append("border-bottom-left-radius: 5px")
+        if self.last:
+            parts.append("border-bottom-right-radius: 5px")
+        return "; ".join(parts)
 
 
 def row_html(pieces: Sequence[str], spans: Spans = (), influence: np.ndarray | None = None, limit: int = 0) -> str:
     """The HTML of a row given as the texts of its tokens [T + 1].
 
-    spans: places of repeated spans to underline. influence: [T], of each input position; the background is
-    scaled to the strongest position of the row. limit: tokens to show, 0 for all.
+    spans: places of repeated spans to underline. influence: [T], of each input position; the background is full
+    for the strongest fiftieth of the positions, as one of them, often the first, may outdo all others by far.
+    limit: tokens to show, 0 for all.
     """
     marks = _marks(spans, len(pieces))
-    scale = 0.0 if influence is None or not len(influence) else float(np.abs(influence).max())
+    strengths = np.sort(np.abs(influence))[::-1] if influence is not None and len(influence) else np.zeros(1)
+    strongest, scale = float(strengths[0]), float(strengths[len(strengths) // 50]) or float(strengths[0])
     parts = []
     for place, piece in enumerate(pieces[: limit or None]):
-        styles, told = ["white-space: pre"], [f"token {place}"]
-        if marks[place] is not None:
-            number, length, times = marks[place] or (0, 0, 0)
-            styles.append(f"border-bottom: 3px {_underline(number)}")
-            told.append(f"span {number + 1}: {length} tokens, {times} times in this row")
-        if influence is not None and scale > 0 and place < len(influence):
-            styles.append(f"background: {signed_background(float(influence[place]) / scale)}")
-            told.append(f"influence {influence[place]:+.2g}")
-        parts.append(f'<span style="{"; ".join(styles)}" title="{"; ".join(told)}">{_shown(piece)}</span><wbr>')
+        styles = [f"white-space: {'pre' if len(piece) <= _WHOLE else 'pre-wrap'}; unicode-bidi: isolate"]
+        told = [f"token {place}"]
+        mark = marks[place]
+        if mark is not None:
+            styles.append(mark.style())
+            told.append(mark.told())
+        if influence is not None and strongest > 0 and place < len(influence):
+            value = float(influence[place])
+            styles.append(f"background: {signed_background(value / scale)}")
+            told.append(f"influence {value:+.2g}, {100 * abs(value) / strongest:.0f} % of the row's strongest")
+        parts.append(f'<span style="{"; ".join(styles)}" title="{"; ".join(told)}">{shown(piece)}</span><wbr>')
     if limit and limit < len(pieces):
         parts.append(f"<em> … {len(pieces) - limit:,} more tokens</em>")
     return f'<div style="{_BOX}">{"".join(parts)}</div>'
+
+
+def run_html(pieces: Sequence[str], number: int, limit: int = 0) -> str:
+    """A run of tokens in a line of its own, with the band of the row's span of that number."""
+    cut = list(pieces[: limit or None])
+    rest = f"<em> … {len(pieces) - len(cut):,} more tokens</em>" if len(cut) < len(pieces) else ""
+    text = "".join(shown(piece, breaks=False) for piece in cut)
+    style = f"border-bottom: 3px {_underline(number)}; border-radius: 0 0 5px 5px; unicode-bidi: isolate"
+    return f'<span style="{_BOX}"><span style="{style}">{text}</span>{rest}</span>'
 
 
 def legend_html(spans: bool, influence: bool) -> str:
     """What underline, background and the return sign mean."""
     parts = []
     if spans:
-        mark = f'<span style="border-bottom: 3px {_underline(0)}">underlined</span>'
+        mark = f'<span style="border-bottom: 3px {_underline(0)}; border-radius: 0 0 5px 5px">underlined</span>'
         parts.append(f"{mark} tokens come again in the same row, every run of them in a colour of its own")
     if influence:
         for value, colour, what in ((1.0, PROMOTES, "promotes"), (-1.0, SUPPRESSES, "suppresses")):
@@ -61,39 +108,51 @@ def legend_html(spans: bool, influence: bool) -> str:
                 "&nbsp;</span>"
             )
         parts.append(
-            "background: influence of learning to predict what follows here; full for the strongest of the row"
+            "background: influence of learning to predict what follows here; full for the row's strongest places"
         )
     parts.append("↵ line break of the text")
-    return f'<div style="font-size: 0.82rem; line-height: 1.9; opacity: 0.85">{" · ".join(parts)}</div>'
+    parts.append("point at a token for its figures")
+    return f'<div style="{_SMALL}; opacity: 0.85">{" · ".join(parts)}</div>'
 
 
-def _marks(spans: Spans, size: int) -> list[tuple[int, int, int] | None]:
-    """For each token the number, length and count of the span it lies in."""
-    marks: list[tuple[int, int, int] | None] = [None] * size
+def shown(piece: str, breaks: bool = True) -> str:
+    """One token's text as HTML, escaped, with what cannot be seen made visible; a very long one is cut.
+
+    breaks: whether the text's line breaks are kept, beside their sign.
+    """
+    sign = '<span style="opacity: 0.5">↵</span>' + ("<br>" if breaks else " ")
+    text = sign.join(html.escape(visible(line)) for line in piece[:_LONGEST].split("\n"))
+    if len(piece) > _LONGEST:
+        text += f"<em> … {len(piece) - _LONGEST:,} more letters in this token</em>"
+    return text
+
+
+def visible(text: str) -> str:
+    """Text with signs for what cannot be seen, such as marks that reorder or hide the text around them."""
+    return "".join(map(_sign, text))
+
+
+def _sign(letter: str) -> str:
+    if letter in _SEEN:
+        return _SEEN[letter]
+    if ord(letter) < 0x20:
+        return chr(0x2400 + ord(letter))
+    if letter in _UNSEEN or unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs"):
+        return f"⟨U+{ord(letter):04X}⟩"
+    return letter
+
+
+def _marks(spans: Spans, size: int) -> list[_Mark | None]:
+    """For each token the span it lies in."""
+    marks: list[_Mark | None] = [None] * size
     for number, (length, starts) in enumerate(spans):
-        for start in starts:
+        for time, start in enumerate(starts):
             for place in range(start, min(start + length, size)):
-                marks[place] = (number, length, len(starts))
+                first, last = place == start, place == start + length - 1
+                marks[place] = _Mark(number, length, starts, time, first, last)
     return marks
 
 
 def _underline(number: int) -> str:
     style = _UNDERLINES[number // len(CATEGORIES) % len(_UNDERLINES)]
     return f"{style} {CATEGORIES[number % len(CATEGORIES)]}"
-
-
-def _shown(piece: str) -> str:
-    """One token's text, escaped, with what cannot be seen made visible."""
-    shown = []
-    for sign in piece:
-        if sign == "\n":
-            shown.append('<span style="opacity: 0.5">↵</span><br>')
-        elif sign in _SEEN:
-            shown.append(_SEEN[sign])
-        elif sign in _TRICKS:
-            shown.append(f"⟨U+{ord(sign):04X}⟩")
-        elif ord(sign) < 0x20 or ord(sign) == 0x7F:
-            shown.append(chr(0x2400 + ord(sign)) if ord(sign) < 0x20 else "␡")
-        else:
-            shown.append(html.escape(sign))
-    return "".join(shown)

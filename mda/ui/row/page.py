@@ -1,0 +1,229 @@
+"""The page of one training row: its text, its place in training, its influence, its loss, and its relatives."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mda.span_search import longest_repeats
+from mda.spans import repeated_share
+from mda.studies.attributions import Attribution
+from mda.studies.study import Study
+from mda.ui.charts.heads import head_curves
+from mda.ui.charts.row import heads_figure, training_figure
+from mda.ui.frame.attribution import choose_attribution
+from mda.ui.frame.cached import attributions, head_table, retrains, scores
+from mda.ui.frame.choices import keep, settle
+from mda.ui.frame.links import ATTENTION, INFLUENCE, ROW, page_link
+from mda.ui.frame.page import stale_note
+from mda.ui.frame.selection import View
+from mda.ui.frame.share import chart, offer_table
+from mda.ui.frame.words import name_of, plain, rounded
+from mda.ui.row.choice import rank_controls, row_controls, settle_row
+from mda.ui.row.history import covering, scores_by_head, scores_by_step
+from mda.ui.row.losses import MOST_CHECKPOINTS, looked_at, losses_at
+from mda.ui.row.ranking import Place, place_of
+from mda.ui.row.related import retrains_area, sharing_area
+from mda.ui.text.row_reads import RowText, row_text, token_influence
+from mda.ui.text.row_text import legend_html, row_html, visible
+
+_LONG = 6000  # letters of a text that scrolls in a box of its own
+_BOX_PIXELS = 420
+_CONTROLS_PIXELS = 380
+
+
+def row_page(view: View) -> None:
+    """Choose a row and read everything that is known of it."""
+    study = view.study
+    header = st.container()
+    side_by_side = st.container(horizontal=True, gap="medium")  # one below the other where that is too narrow
+    left, right = side_by_side.container(width=_CONTROLS_PIXELS), side_by_side.container(width="stretch")
+    with right:
+        attribution = choose_attribution(view, ROW)
+    table = None if attribution is None else scores(attribution)
+    row = settle_row(study.facts.rows, _default_row(table))
+    place = None if table is None else place_of(table, row)
+    header.header(f"Row {row:,}", help="One training sequence: what it says, when it was learnt, and what it did.")
+    with left:
+        row_controls(row, study.facts.rows)
+    text = row_text(study, row)
+    _facts(study, row)
+    _standing(view, attribution, row, place)
+    _text(view, attribution if place else None, row, text)
+    if attribution is not None and table is not None and place is not None:
+        _heads(view, attribution, table, row, place)
+    _training(view, attribution, row)
+    st.subheader("Retrains that changed it")
+    retrains_area(study, row, retrains(study.name), attributions(study.name), attribution)
+    st.subheader("Rows that share its spans")
+    sharing_area(study, row, text, attribution, table)
+
+
+def _default_row(table: pd.DataFrame | None) -> int:
+    """The row that promotes most, or the first."""
+    return 0 if table is None or table.empty else int(table["row"].iloc[int(table["score"].to_numpy().argmax())])
+
+
+def _facts(study: Study, row: int) -> None:
+    """Where in training the row lies and what it is made of, in one line."""
+    tokens = np.asarray(study.rows[row])[None]
+    kind = study.kind_names(np.array([row]))[0]
+    size = study.facts.batch_size
+    if row < study.facts.trained:
+        when = f"Trained on at **step {row // size:,}**, {row % size + 1:,} of {size:,} in its batch"
+    else:
+        first, last = study.facts.held_out
+        when = "**Held out**: no checkpoint was trained on it" if first <= row < last else "Never trained on"
+    longest = int(longest_repeats(tokens)[0])
+    facts = [
+        when,
+        f"kind **{plain(kind)}**" if kind is not None else "",
+        f"{tokens.shape[1]:,} tokens",
+        f"**{100 * repeated_share(tokens[0]):.0f} %** repeated",
+        f"longest repeat **{longest}** tokens" if longest else "no repeat of three tokens or more",
+    ]
+    st.markdown(" · ".join(fact for fact in facts if fact))
+
+
+def _standing(view: View, attribution: Attribution | None, row: int, place: Place | None) -> None:
+    """The row's rank and score in the attribution, in a sentence."""
+    if attribution is None:
+        return
+    stale_note(attribution.manifest.spec["study"], view.study, "This attribution")
+    if place is None:
+        first, last = attribution.rows
+        st.info(f"This attribution scored rows {first:,} to {last - 1:,}, and row {row:,} is not among them.")
+        for one in covering(attributions(view.study.name), view.head, view.probe, row):
+            st.button(f"Read it in {plain(one.title)}", on_click=_put_attribution, args=(one.id,), type="tertiary")
+        return
+    heads = plain(" + ".join(attribution.manifest.spec["heads"][:3]))
+    verb = "promotes" if place.score > 0 else "suppresses" if place.score < 0 else "does nothing to"
+    upper = place.rank <= (place.rows + 1) / 2
+    share = (place.rank if upper else place.rows - place.rank + 1) / place.rows
+    end = f"{'top' if upper else 'bottom'} {100 * share:.2g} %"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f"**Rank {place.rank:,} of {place.rows:,}** ({end}): training on this row **{verb}** {heads}, "
+            f"with score **{rounded(place.score)}**.",
+            help="The score is the influence on the probe: positive where a step on this row raises it. Its unit "
+            "has no meaning of its own; compare rows by rank.",
+            width="content",
+        )
+        rank_controls(place)
+        page_link(INFLUENCE, "The ranking", ":material/swap_vert:", attribution=attribution.id)
+
+
+def _put_attribution(name: str) -> None:
+    st.session_state["attribution"] = name
+
+
+def _text(view: View, attribution: Attribution | None, row: int, text: RowText) -> None:
+    """The row's text with both layers, each of which can be switched off."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        spans = _switch("Mark repeated spans", True, "spans")
+        tokens = False
+        if attribution is not None:
+            tokens = _switch(
+                "Influence of every token", True, "tokens",
+                "Loads the checkpoints of the attribution, which takes a moment the first time. The influence of "
+                "all tokens adds up to the row's score.",
+            )  # fmt: skip
+        page_link(
+            ATTENTION, f"Where {view.head} looks in this row", ":material/visibility:", source="row", row=row
+        )
+    influence = token_influence(attribution, row) if tokens and attribution is not None else None
+    st.html(legend_html(spans, tokens))
+    long = sum(map(len, text.pieces)) > _LONG
+    with st.container(border=True, height=_BOX_PIXELS if long else "content"):
+        st.html(row_html(text.pieces, text.places() if spans else [], influence))
+    if text.spans:
+        with st.expander(f"Its {len(text.spans)} repeated spans as a table"):
+            st.dataframe(_spans_table(text), hide_index=True)
+        offer_table(f"row-{row}-spans", partial(_spans_table, text))
+    offer_table(f"row-{row}-tokens", partial(_tokens_table, view.study, row, text, influence))
+
+
+def _switch(label: str, default: bool, key: str, help: str | None = None) -> bool:
+    """A toggle that the URL holds where it is not as by default."""
+    words = {"yes": True, "no": False}
+    settle(key, default, words.get, f"setting of '{key}'", options=(True, False))
+    value = st.toggle(label, key=key, help=help)
+    return keep(key, value, "" if value == default else "yes" if value else "no")
+
+
+def _spans_table(text: RowText) -> pd.DataFrame:
+    """One line a repeated span: number, length, how often, places, periods and text."""
+    return pd.DataFrame(
+        [
+            {
+                "span": span.index + 1,
+                "tokens": span.length,
+                "times": len(span.starts),
+                "starts at": ", ".join(map(str, span.starts)),
+                "periods": ", ".join(map(str, span.gaps)),
+                "text": visible("".join(text.pieces[span.starts[0] : span.starts[0] + span.length])),
+            }
+            for span in text.spans
+        ]
+    )
+
+
+def _tokens_table(study: Study, row: int, text: RowText, influence: np.ndarray | None) -> pd.DataFrame:
+    table = pd.DataFrame({"place": range(len(text.pieces)), "token": study.rows[row], "text": text.pieces})
+    if influence is not None:
+        table["influence"] = np.append(influence, np.nan)  # the last token is only a target
+    return table
+
+
+def _heads(view: View, attribution: Attribution, table: pd.DataFrame, row: int, place: Place) -> None:
+    """The row's score through each head's parameters."""
+    line = table.iloc[int(np.searchsorted(table["row"].to_numpy(), row))]
+    by_head = scores_by_head(attribution, line)
+    st.subheader("Influence through each head")
+    if len(by_head) == 1:
+        head = next(iter(by_head))
+        st.caption(f"This attribution follows the parameters of {head} alone: all of its score lies there.")
+        return
+    asked = plain(" + ".join(attribution.manifest.spec["heads"][:3]))
+    st.caption(
+        f"How a step on this row changes the probe of {asked} by changing the parameters of each head; the bars "
+        f"add up to the score, {rounded(place.score)}."
+    )
+    told = ", ".join(f"{head} {value:+.2g}" for head, value in by_head.items())
+    chart(heads_figure(by_head, view.head), f"row-{row}-heads", f"Bars: influence of row {row} by head. {told}.")
+
+
+def _training(view: View, attribution: Attribution | None, row: int) -> None:
+    """The head's curve, the row's scores at checkpoints, and its loss, over training."""
+    study = view.study
+    st.subheader("Through training")
+    few = len(study.steps) <= MOST_CHECKPOINTS
+    how_many = f"all {len(study.steps)}" if few else f"{MOST_CHECKPOINTS} of {len(study.steps)}"
+    loss = _switch(
+        "Loss of this row at the checkpoints", False, "loss",
+        f"Loads {how_many} checkpoints, one after the other. Copying predicts a token where it and the one before "
+        "it come in a run of three or more that occurred earlier in the row.",
+    )  # fmt: skip
+    losses = losses_at(study, row, looked_at(study.steps, view.step)) if loss else None
+    fitting = covering(attributions(study.name), view.head, view.probe, row)
+    by_step = scores_by_step(fitting, attribution, row)
+    heads = head_table(study.name)
+    curve = None if heads.empty else head_curves(heads, view.score).get(view.head)
+    if curve is None and not by_step and losses is None:
+        st.caption(
+            "Nothing to show yet: no head scores, no attribution of this row, and its loss is not asked for."
+        )
+        return
+    trained_at = row // study.facts.batch_size if row < study.facts.trained else None
+    figure = training_figure(
+        curve, name_of(view.score), view.head, by_step, losses, trained_at, view.step, study.steps
+    )
+    alt = f"Over training steps: {name_of(view.score)} of {view.head}, the scores of row {row}, and its loss."
+    chart(figure, f"row-{row}-training", alt)
+    if len(by_step) > 1:
+        st.caption(
+            "Scores of different attributions rest on different fits; compare their signs rather than sizes."
+        )
