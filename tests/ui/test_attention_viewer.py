@@ -16,8 +16,7 @@ from mda.heads.geometry import Head
 from mda.heads.sparse import ROUNDING
 from mda.ui.attention import thumbnails
 from mda.ui.attention.thumbnails import picture_bytes
-from mda.ui.attention.viewer import STRONGEST, WHOLE, Frames, packed, pattern_bytes
-from mda.ui.attention.visible import LONGEST, visible
+from mda.ui.attention.viewer import LONGEST_TOKEN, STRONGEST, WHOLE, Frames, packed, pattern_bytes, token_text
 
 
 def causal(size: int, seed: int) -> np.ndarray:
@@ -103,25 +102,25 @@ def test_scores_that_are_not_known_are_sent_as_nothing() -> None:
 
 @given(st.text(max_size=40))
 def test_nothing_is_shown_that_cannot_be_seen(text: str) -> None:
-    shown = visible(text)
+    shown = token_text(text)
     assert shown
     for sign in shown.replace("↵\n", ""):
         assert sign in "\u200c\u200d" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     assert shown.count("\n") == text.count("\n")
 
 
-@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=LONGEST))
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=LONGEST_TOKEN))
 def test_what_can_be_seen_is_left_as_it_is(text: str) -> None:
-    assert visible(text) == text
+    assert token_text(text) == text
 
 
 def test_tricks_are_named_and_long_tokens_cut() -> None:
-    assert visible("\u202eabc\u200b") == "⟨U+202E⟩abc⟨U+200B⟩"
-    assert visible("\n    ") == "↵\n    "
-    assert visible("\t\r\x00") == "⇥␍␀"
-    assert visible("") == "∅"
-    assert visible("<script>alert(1)</script>") == "<script>alert(1)</script>"  # a text node in the browser
-    assert visible("x" * 10_000) == "x" * LONGEST + "… (9,800 more characters)"
+    assert token_text("\u202eabc\u200b") == "⟨U+202E⟩abc⟨U+200B⟩"
+    assert token_text("\n    ") == "↵\n    "
+    assert token_text("\t\r\x00") == "⇥␍␀"
+    assert token_text("") == "∅"
+    assert token_text("<script>alert(1)</script>") == "<script>alert(1)</script>"  # a text node in the browser
+    assert token_text("x" * 10_000) == "x" * LONGEST_TOKEN + "… (9,800 more characters)"
 
 
 def test_every_picture_is_brightened_to_its_own_strongest_place() -> None:

@@ -17,7 +17,7 @@ from mda.ui.attention.sources import TokenSequence, choose_sequence
 from mda.ui.attention.thumbnails import thumbnails
 from mda.ui.attention.viewer import STRONGEST, Frames, attention_viewer
 from mda.ui.frame.cached import head_table
-from mda.ui.frame.choices import choose, keep, settle
+from mda.ui.frame.choices import choose, switch
 from mda.ui.frame.models import model
 from mda.ui.frame.selection import View, put
 from mda.ui.frame.share import offer_table
@@ -81,13 +81,8 @@ def _choose_birth(study: Study) -> bool:
     """Whether all checkpoints are read; a study of one has no birth to play."""
     if len(study.steps) == 1:
         return False
-    words = {"yes": True, "no": False}
-    settle("birth", False, words.get, "setting of 'birth'", options=(True, False))
-    value = st.toggle(
-        "Play the birth", key="birth",
-        help=f"Reads all {len(study.steps)} checkpoints, once, and lets them be played one after the other.",
-    )  # fmt: skip
-    return keep("birth", value, "yes" if value else "")
+    about = f"Reads all {len(study.steps)} checkpoints, once, and lets them be played one after the other."
+    return switch("Play the birth", False, "birth", about)
 
 
 def _panes(view: View, sequence: TokenSequence, other: tuple[Head | None, int | None], birth: bool) -> None:

@@ -20,9 +20,10 @@ import streamlit as st
 
 from mda.heads.geometry import Head
 from mda.heads.sparse import in_bytes, strongest_keys, triangle_in_bytes
-from mda.ui.attention.visible import visible
 from mda.ui.charts.colours import head_colour
+from mda.ui.text.visible import visible
 
+LONGEST_TOKEN = 200  # characters that are shown
 WHOLE = 256  # tokens of the longest sequence whose pattern is sent whole
 STRONGEST = 8  # keys sent of each query of a longer one
 LONGEST = 1 << 16  # tokens that two bytes can number
@@ -91,6 +92,14 @@ def pattern_bytes(pattern: np.ndarray) -> bytes:
     )
 
 
+def token_text(text: str) -> str:
+    """A token as the strip shows it: line breaks kept after their sign, a very long one cut, `∅` for no text."""
+    shown = visible(text[:LONGEST_TOKEN]).replace("↵", "↵\n")
+    if len(text) > LONGEST_TOKEN:
+        shown += f"… ({len(text) - LONGEST_TOKEN:,} more characters)"
+    return shown or "∅"
+
+
 def packed(frames: Frames, selected: int, group: str, height: int) -> dict[str, Any]:
     """What the component gets: texts, numbers, and the patterns of all steps one after the other in base64.
 
@@ -101,7 +110,7 @@ def packed(frames: Frames, selected: int, group: str, height: int) -> dict[str, 
         "head": str(frames.head),
         "colour": head_colour(frames.head),
         "ids": [int(token) for token in frames.ids],
-        "tokens": [visible(text) for text in frames.tokens],
+        "tokens": [token_text(text) for text in frames.tokens],
         "steps": [int(step) for step in frames.steps],
         "score": frames.score,
         "scores": [round(float(score), 4) if isfinite(score) else None for score in frames.scores],

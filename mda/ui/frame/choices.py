@@ -72,6 +72,13 @@ def choose_step(label: str, steps: Sequence[int], help: str | None = None) -> in
     return int(keep("step", st.select_slider(label, steps, key="step", help=help)))
 
 
+def switch(label: str, default: bool, key: str, help: str | None = None) -> bool:
+    """A toggle; the URL says `yes` or `no` where it is not as by default."""
+    settle(key, default, {"yes": True, "no": False}.get, f"setting of '{key}'", options=(True, False))
+    value = st.toggle(label, key=key, help=help)
+    return keep(key, value, "" if value == default else "yes" if value else "no")
+
+
 def settle(
     key: str,
     default: T,

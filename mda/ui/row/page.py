@@ -16,7 +16,7 @@ from mda.ui.charts.heads import head_curves
 from mda.ui.charts.row import heads_figure, training_figure
 from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.cached import attributions, head_table, retrains, scores
-from mda.ui.frame.choices import keep, settle
+from mda.ui.frame.choices import switch
 from mda.ui.frame.links import ATTENTION, INFLUENCE, ROW, page_link
 from mda.ui.frame.page import stale_note
 from mda.ui.frame.selection import View
@@ -28,7 +28,8 @@ from mda.ui.row.losses import MOST_CHECKPOINTS, looked_at, losses_at
 from mda.ui.row.ranking import Place, place_of
 from mda.ui.row.related import retrains_area, sharing_area
 from mda.ui.text.row_reads import RowText, row_text, token_influence
-from mda.ui.text.row_text import legend_html, row_html, visible
+from mda.ui.text.row_text import legend_html, row_html
+from mda.ui.text.visible import visible
 
 _LONG = 6000  # letters of a text that scrolls in a box of its own
 _BOX_PIXELS = 420
@@ -123,10 +124,10 @@ def _put_attribution(name: str) -> None:
 def _text(view: View, attribution: Attribution | None, row: int, text: RowText) -> None:
     """The row's text with both layers, each of which can be switched off."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        spans = _switch("Mark repeated spans", True, "spans")
+        spans = switch("Mark repeated spans", True, "spans")
         tokens = False
         if attribution is not None:
-            tokens = _switch(
+            tokens = switch(
                 "Influence of every token", True, "tokens",
                 "Loads the checkpoints of the attribution, which takes a moment the first time. The influence of "
                 "all tokens adds up to the row's score.",
@@ -144,14 +145,6 @@ def _text(view: View, attribution: Attribution | None, row: int, text: RowText) 
             st.dataframe(_spans_table(text), hide_index=True)
         offer_table(f"row-{row}-spans", partial(_spans_table, text))
     offer_table(f"row-{row}-tokens", partial(_tokens_table, view.study, row, text, influence))
-
-
-def _switch(label: str, default: bool, key: str, help: str | None = None) -> bool:
-    """A toggle that the URL holds where it is not as by default."""
-    words = {"yes": True, "no": False}
-    settle(key, default, words.get, f"setting of '{key}'", options=(True, False))
-    value = st.toggle(label, key=key, help=help)
-    return keep(key, value, "" if value == default else "yes" if value else "no")
 
 
 def _spans_table(text: RowText) -> pd.DataFrame:
@@ -202,7 +195,7 @@ def _training(view: View, attribution: Attribution | None, row: int) -> None:
     st.subheader("Through training")
     few = len(study.steps) <= MOST_CHECKPOINTS
     how_many = f"all {len(study.steps)}" if few else f"{MOST_CHECKPOINTS} of {len(study.steps)}"
-    loss = _switch(
+    loss = switch(
         "Loss of this row at the checkpoints", False, "loss",
         f"Loads {how_many} checkpoints, one after the other. Copying predicts a token where it and the one before "
         "it come in a run of three or more that occurred earlier in the row.",

@@ -6,13 +6,13 @@ The text is untrusted: every piece is escaped, and only styles and markup writte
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mda.ui.charts.colours import CATEGORIES, PROMOTES, SUPPRESSES, signed_background
+from mda.ui.text.visible import visible
 
 Spans = Sequence[tuple[int, Sequence[int]]]  # length in tokens and starts of each span, by first occurrence
 
@@ -25,8 +25,6 @@ _SMALL = "font-size: 0.82rem; line-height: 1.9"
 _WHOLE = 40  # letters of a token that stay on one line
 _LONGEST = 500  # letters of a token that are shown
 _UNDERLINES = ("solid", "double", "dashed", "dotted")  # with the colours: 24 spans look different
-_SEEN = {"\n": "↵", "\r": "␍", "\t": "⇥\t", "\u2028": "␤", "\u2029": "␤", "\x7f": "␡"}
-_UNSEEN = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and marks without ink
 
 
 @dataclass(frozen=True)
@@ -125,21 +123,6 @@ def shown(piece: str, breaks: bool = True) -> str:
     if len(piece) > _LONGEST:
         text += f"<em> … {len(piece) - _LONGEST:,} more letters in this token</em>"
     return text
-
-
-def visible(text: str) -> str:
-    """Text with signs for what cannot be seen, such as marks that reorder or hide the text around them."""
-    return "".join(map(_sign, text))
-
-
-def _sign(letter: str) -> str:
-    if letter in _SEEN:
-        return _SEEN[letter]
-    if ord(letter) < 0x20:
-        return chr(0x2400 + ord(letter))
-    if letter in _UNSEEN or unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs"):
-        return f"⟨U+{ord(letter):04X}⟩"
-    return letter
 
 
 def _marks(spans: Spans, size: int) -> list[_Mark | None]:
