@@ -184,7 +184,9 @@ def test_tricks_in_the_text_stay_text(cache: Path, attribution: str, monkeypatch
     assert "<script" not in shown
     assert "<style" not in shown
     assert html.escape(TRICKS[0]) in shown
-    assert not set(shown) & set("\u202e\u2066\u200b\u200d\ufeff\u00ad\x00\x1b\x85")
+    assert not set(shown) & set("\u202e\u2066\u200b\ufeff\u00ad\x00\x1b\x85")
+    assert TRICKS[6] in shown  # joined letters stay joined
+    assert "\u200b\u200d" not in shown
     assert "9,500 more letters" in shown
     assert len(shown) < 400_000
     for text in TRICKS[:5]:
