@@ -1,7 +1,7 @@
 """The README's pictures, taken from the running explorer.   MDA_CACHE=… python -m docs.screenshots
 
-Needs Chromium and a cache with the demo, an attribution of it and retrains. Each picture is a link; what it shows is
-whatever the cache holds.
+Needs Chromium and a cache with the demo, an attribution of it and retrains. Each picture is a link; what it shows
+is whatever the cache holds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def links() -> dict[str, str]:
         "heads": f"Heads?{view}&step=700",
         "attention": f"Attention?{view}",
         "influence": f"Influence?{view}&attribution={found.id}",
-        "row": f"Row?{view}&attribution={found.id}&row={row}&tokens=on",
+        "row": f"Row?{view}&attribution={found.id}&row={row}",
         "retrain": f"Retrain?{view}&attribution={found.id}",
     }
 

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from mda.cli import jobs, results, studies, work
+from mda.cli import explorer, export, jobs, results, studies, work
 from mda.errors import UserError
 from mda.progress import Cancelled
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(studies.app, name="study")
 app.add_typer(jobs.app, name="jobs")
-for command in (*work.COMMANDS, *results.COMMANDS):
+for command in (*work.COMMANDS, *results.COMMANDS, *export.COMMANDS, *explorer.COMMANDS):
     app.command()(command)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mda.cli.parse import parse_range, parse_rows, parse_steps
-from mda.errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 StudyName = Annotated[str, typer.Argument(help="Name of the study; `mda study list` shows them.")]
@@ -131,24 +129,7 @@ def retrain(
     _run("retrain", request, study, as_json, "Retrain {id}\n{metrics}")
 
 
-def app(
-    port: Annotated[int, typer.Option(help="Port on localhost.", min=1, max=65535)] = 8501,
-) -> None:
-    """Start the explorer in a browser, on this machine only."""
-    import os
-    import sys
-
-    from mda.store.paths import CHECKOUT
-
-    script = CHECKOUT / "app.py"
-    if not script.is_file():
-        raise UserError("The explorer's pages are not installed with the package; run this from a checkout.")
-    os.chdir(CHECKOUT)  # where .streamlit/config.toml lies
-    command = [sys.executable, "-m", "streamlit", "run", str(Path(script))]
-    os.execv(sys.executable, [*command, "--server.address", "localhost", "--server.port", str(port)])
-
-
-COMMANDS = (demo, heads, attribute, retrain, app)
+COMMANDS = (demo, heads, attribute, retrain)
 
 
 def _run(command: str, request: Any, study: str, as_json: bool, told: str) -> None:

@@ -21,6 +21,7 @@ from mda.store.atomic import disk_errors
 from mda.store.paths import CHECKOUT, cache_root, refuse_if_read_only
 
 RUNNER = [sys.executable, "-m", "mda.jobs"]
+GRACE_SECONDS = 5.0  # between a request, SIGTERM and SIGKILL
 _POLL_SECONDS = 0.05
 
 
@@ -59,42 +60,85 @@ def resume(job: Job) -> Job:
     return job
 
 
-def cancel(job: Job, grace: float = 5.0) -> State:
+def ask_to_cancel(job: Job) -> None:
+    """Ask a job to stop and return at once; a thread of this process sees to it, as `cancel` does.
+
+    Asked again while that thread is at work, it does nothing. Should this process end before, the request stays,
+    and the job follows it at its next piece of work.
+    """
+    _request(job)
+    if stopping(job) and not being_stopped(job):
+        threading.Thread(target=_stop_quietly, args=(job,), name=_stopper(job), daemon=True).start()
+
+
+def being_stopped(job: Job) -> bool:
+    """Whether a thread of this process is stopping the job right now."""
+    return any(thread.name == _stopper(job) for thread in threading.enumerate())
+
+
+def stopping(job: Job) -> bool:
+    """Whether the job was asked to stop, by whomever, and has not ended yet."""
+    return job.cancel_path.exists() and job.state in ACTIVE
+
+
+def cancel(job: Job, grace: float = GRACE_SECONDS) -> State:
     """Stop a job and return its state, `cancelled` unless it ended by itself meanwhile.
 
     First a request that the job sees at its next piece of work, after `grace` seconds SIGTERM to its process
     group, after as long again SIGKILL. Returns when the process is dead, or has at least ended the job (one
-    that runs in a terminal may go on with something else). A job that ended before is left alone.
+    that runs in a terminal may go on with something else). A job that ended before is left alone, and so is one
+    that is resumed meanwhile, which takes the request back.
     """
-    refuse_if_read_only()
-    if job.state not in ACTIVE:
+    _request(job)
+    if not stopping(job):
         return job.state
-    with disk_errors():
-        job.cancel_path.touch()
     children: set[psutil.Process] = set()
     for number in (None, signal.SIGTERM, signal.SIGKILL):
-        stored = job.stored_status()
-        process = find_process(stored)
-        if process is not None:
-            with suppress(psutil.Error):
-                children.update(process.children(recursive=True))
-            # a process that ended its job may have other things to do, as in a terminal: never signal it
-            if number is not None and stored.state in ACTIVE:
-                _signal(process, number)
+        with _starting():  # so that no resume comes between the look and the signal
+            if not job.cancel_path.exists():
+                return job.state
+            stored = job.stored_status()
+            process = find_process(stored)
+            if process is not None:
+                with suppress(psutil.Error):
+                    children.update(process.children(recursive=True))
+                # a process that ended its job may have other things to do, as in a terminal: never signal it
+                if number is not None and stored.state in ACTIVE:
+                    _signal(process, number)
         if _wait_until_ended(job, grace) or job.stored_status().state not in ACTIVE:
             break
-    final = job.stored_status()
-    if find_process(final) is None:
-        for child in children:  # workers that their parent could not take along
-            with suppress(psutil.Error):
-                child.kill()
-    if final.state in ACTIVE:
-        if find_process(final) is not None:
-            raise UserError(f"job {job.id} cannot be stopped (process {final.pid}); end it by hand")
-        # killed before it could say so, or (no process yet) it will see the request as soon as it begins
-        update = {"state": "cancelled", "message": "cancelled", "heartbeat": time.time()}
-        job.write_status(final.model_copy(update=update))
+    with _starting():
+        if not job.cancel_path.exists():
+            return job.state
+        final = job.stored_status()
+        if find_process(final) is None:
+            for child in children:  # workers that their parent could not take along
+                with suppress(psutil.Error):
+                    child.kill()
+        if final.state in ACTIVE:
+            if find_process(final) is not None:
+                raise UserError(f"job {job.id} cannot be stopped (process {final.pid}); end it by hand")
+            # killed before it could say so, or (no process yet) it will see the request as soon as it begins
+            update = {"state": "cancelled", "message": "cancelled", "heartbeat": time.time()}
+            job.write_status(final.model_copy(update=update))
     return job.state
+
+
+def _request(job: Job) -> None:
+    """Leave the request to stop where the job looks for it; nothing for a job that has ended."""
+    refuse_if_read_only()
+    if job.state in ACTIVE:
+        with disk_errors():
+            job.cancel_path.touch()
+
+
+def _stop_quietly(job: Job) -> None:
+    with suppress(UserError, OSError):  # nobody waits for it; the page goes on to show that the job is stopping
+        cancel(job, GRACE_SECONDS)
+
+
+def _stopper(job: Job) -> str:
+    return f"stopper of {job.id}"
 
 
 def _wait_until_ended(job: Job, seconds: float) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from mda.studies.study import Study
 KIND = "attribution"
 SCORES = "scores.parquet"
 MAIN = "main"  # the set of directions that scores rows; the others only measured reliability
+
+_CURVATURES = {"ekfac": "EK-FAC", "kfac": "K-FAC", "identity": "no curvature"}
 
 # Below this rank agreement a ranking says more about its seeds than about the data.
 LOW_RELIABILITY = 0.8
@@ -53,17 +57,27 @@ class Attribution:
         start, stop = self.manifest.spec["rows"]
         return int(start), int(stop)
 
-    @property
+    @cached_property
     def title(self) -> str:
-        """One line for a list: what was asked, at which steps, of which rows."""
+        """One line for a list: what was asked, through which parameters, at which steps, of which rows."""
         spec = self.manifest.spec
-        heads = "all heads" if len(spec["heads"]) > 3 else " + ".join(spec["heads"])
-        through = "" if spec["through"] == spec["heads"] else f" through {len(spec['through'])} heads"
-        steps = " + ".join(map(str, self.steps))
+        heads = self._counted(spec["heads"]) if len(spec["heads"]) > 3 else " + ".join(spec["heads"])
+        through = "" if spec["through"] == spec["heads"] else f" through {self._counted(spec['through'])}"
+        blocks = "" if spec["blocks"] == "qkvo" else f" · {spec['blocks']} blocks"
+        steps = f"step{'s' * (len(self.steps) > 1)} {' + '.join(map(str, self.steps))}"
         return (
-            f"{spec['probe']} of {heads}{through}, {spec['curvature']}, step {steps}, "
-            f"rows {self.rows[0]:,} to {self.rows[1]:,}"
+            f"{spec['probe'].replace('_', ' ')} of {heads}{through} "
+            f"· {curvature_words(spec['curvature'])}{blocks} · {steps} · rows {self.rows[0]:,} to {self.rows[1]:,}"
         )
+
+    def _counted(self, heads: list[str]) -> str:
+        """`L1H0`, `3 heads`, `all 8 heads`."""
+        if len(heads) == 1:
+            return heads[0]
+        with suppress(UserError):  # a study that cannot be read still has a list of what was made of it
+            if len(heads) == len(Study.open(self.study).sizes.all_heads()):
+                return f"all {len(heads)} heads"
+        return f"{len(heads)} heads"
 
     @property
     def doubts(self) -> list[str]:
@@ -104,6 +118,11 @@ class Attribution:
             with Scorer(study.load(step), [directions], self.heads) as scorer:
                 total += scorer.tokens(study.rows[row : row + 1])[0, :, 0].sum(0)
         return total
+
+
+def curvature_words(name: str) -> str:
+    """A curvature as the field calls it: `EK-FAC`."""
+    return _CURVATURES.get(name, f"{name} curvature")
 
 
 def directions_path(folder: Path, step: int) -> Path:

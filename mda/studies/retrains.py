@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ MODEL_METRICS = "model_metrics.parquet"  # step, loss and the model-level scores
 CHANGED_ROWS = "rows.parquet"  # row, step, weight of the rows that the arm removed or duplicated
 
 BASELINE = "baseline"
+CONTROL_OF = "control_of"  # in the specification of a control of named rows: their digest
 
 
 @dataclass
@@ -51,6 +53,21 @@ class Retrain:
     def attribution(self) -> str | None:
         """Id of the attribution that chose the rows, if one did."""
         return self.manifest.spec["attribution"]
+
+    @property
+    def named_rows(self) -> str | None:
+        """Digest of the rows that were named one by one, for an arm that changed these or a control of them."""
+        spec = self.manifest.spec
+        found: str | None = spec["changed_rows"] if spec["select"] == "rows" else spec.get(CONTROL_OF)
+        return found
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """What an arm shares with its replicates and with its controls: study, schedule, what was done to how many
+        rows, and what chose them."""
+        spec = self.manifest.spec
+        shared = ("study", "from", "to", "until", "every", "action", "attribution", "fraction")
+        return {**{key: spec[key] for key in shared}, "rows": self.named_rows}
 
     def metrics(self) -> pd.DataFrame:
         """Columns step, head (`L1H3`) and the head scores."""

@@ -14,6 +14,8 @@ from mda.checkpoints.folder import find_steps, has_optimizer, load_model, load_o
 from mda.errors import UserError
 from mda.heads.geometry import Head
 from mda.heads.scores import HEAD_SCORES
+from mda.interventions.controls import random_control
+from mda.interventions.selection import select_rows
 from mda.interventions.weights import row_weights, shuffled_order
 from mda.progress import Progress
 from mda.store.artefact import Workspace, building
@@ -22,6 +24,7 @@ from mda.store.tables import append_jsonl, read_jsonl, write_parquet
 from mda.studies.retrains import (
     BASELINE,
     CHANGED_ROWS,
+    CONTROL_OF,
     KIND,
     METRICS,
     MODEL_METRICS,
@@ -41,7 +44,8 @@ _RESUME = "resume"
 
 class RetrainRequest(BaseModel):
     """`mda retrain`. The intervention lies in steps [from_step, to_step); training goes on to `until`
-    (None = to_step) on unchanged rows. Action `baseline` changes nothing."""
+    (None = to_step) on unchanged rows. Action `baseline` changes nothing. Selection `rows` changes the rows that
+    are named; `random` with rows and no fraction changes as many others from the same steps, as their control."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,14 +90,13 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
             raise UserError(
                 "A baseline changes nothing: leave --select, --fraction, --attribution and --rows out."
             )
-        changed, match = np.zeros(0, dtype=np.int64), dict[str, float]()
+        changed, match, control_of = np.zeros(0, dtype=np.int64), dict[str, float](), dict[str, str]()
         weights = np.ones(len(window), dtype=np.float32)
     else:
         if request.select is None:
             raise UserError("Say which rows with --select, for example --select top.")
-        changed, match = chosen_rows(
-            study, window, request.select, request.fraction, request.attribution, request.rows, request.replicate
-        )
+        changed, match = rows_to_change(study, window, request)
+        control_of = _control_of(window, request)
         weights = row_weights(len(window), changed, request.action)
     scorer = CheckpointScorer.of(study.facts, study.rows)
     fresh = not has_optimizer(study.checkpoint(request.from_step))
@@ -113,6 +116,7 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
         "recipe": study.facts.recipe.model_dump(),
         "optimizer": "fresh" if fresh else "stored",
         "scores": scorer.settings(),
+        **control_of,
     }
     order = window[shuffled_order(len(window), request.replicate)]
     plan = Plan(lambda n: study.rows[n], int(window[0]), order, weights)
@@ -155,6 +159,36 @@ def _schedule(study: Study, request: RetrainRequest) -> tuple[np.ndarray, int]:
         )
     study.row_range(request.from_step * size, until * size)
     return np.arange(request.from_step * size, request.to_step * size), until
+
+
+def rows_to_change(
+    study: Study, window: np.ndarray, request: RetrainRequest
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Positions in the window (rows `window`, ascending) that an arm changes, and how well a control matches.
+
+    Raises UserError for a selection that lacks what it needs.
+    """
+    if not _is_control_of_rows(request):
+        asked = (request.fraction, request.attribution, request.rows, request.replicate)
+        return chosen_rows(study, window, str(request.select), *asked)
+    named = select_rows(request.rows or (), len(window), int(window[0]))
+    control = random_control(named, study.step_of(window), np.random.default_rng([request.replicate, 2]))
+    return control.rows, {"relaxed": control.relaxed, "step_gap": control.step_gap}
+
+
+def _is_control_of_rows(request: RetrainRequest) -> bool:
+    return (
+        request.select == "random"
+        and bool(request.rows)
+        and (request.fraction, request.attribution) == (None,) * 2
+    )
+
+
+def _control_of(window: np.ndarray, request: RetrainRequest) -> dict[str, str]:
+    """For a control of named rows their digest, which its specification holds beside the digest of its own."""
+    if not _is_control_of_rows(request):
+        return {}
+    return {CONTROL_OF: array_digest(window[select_rows(request.rows or (), len(window), int(window[0]))])}
 
 
 def _name(request: RetrainRequest, spec: dict[str, Any]) -> str:

@@ -71,13 +71,19 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.fixture(scope="session")
-def filled_server(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A server over a filled cache."""
+def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled cache; only to be read."""
     cache = tmp_path_factory.mktemp("browser") / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MDA_CACHE", str(cache))
         fill(cache)
-    return serve(cache)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def filled_server(serve: Callable[[Path], str], filled_cache: Path) -> str:
+    """A server over the filled cache."""
+    return serve(filled_cache)
 
 
 @pytest.fixture(scope="session")

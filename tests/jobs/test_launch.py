@@ -11,7 +11,7 @@ import pytest
 from mda.errors import UserError
 from mda.jobs import launch as launch_module
 from mda.jobs.files import ACTIVE, list_jobs
-from mda.jobs.launch import cancel, launch, resume
+from mda.jobs.launch import ask_to_cancel, being_stopped, cancel, launch, resume, stopping
 
 pytestmark = pytest.mark.usefixtures("fake_worker")
 
@@ -107,6 +107,53 @@ def test_stubborn_job_is_killed_with_its_children():
     assert job.stored_status().state == "cancelled"
     wait(lambda: not psutil.pid_exists(job.status.pid))
     wait(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_asking_returns_at_once_and_is_followed_up(monkeypatch):
+    monkeypatch.setattr(launch_module, "GRACE_SECONDS", 0.5)
+    job = launch("stubborn", {})
+    wait(lambda: job.metrics()[0])
+    assert not stopping(job)
+    begun = time.monotonic()
+    for _ in range(3):
+        ask_to_cancel(job)
+    assert time.monotonic() - begun < 0.3
+    assert stopping(job)
+    assert being_stopped(job)
+    assert [thread.name for thread in threading.enumerate()].count(f"stopper of {job.id}") == 1
+    assert ended(job).state == "cancelled"
+    assert not stopping(job)
+    wait(lambda: not psutil.pid_exists(job.stored_status().pid))
+    wait(lambda: not being_stopped(job))
+    ask_to_cancel(job)  # of a job that has ended: nothing
+    assert not being_stopped(job)
+
+
+def test_a_job_resumed_while_it_is_still_watched_is_left_alone(tmp_path, monkeypatch):
+    """What follows a request up must not take the resumed job for the one that it was to stop."""
+    job = launch("count", counting(tmp_path, to=40, seconds=0.02))
+    wait(lambda: len(job.metrics()[0]) >= 3)
+    watch = launch_module._wait_until_ended
+
+    def looks_away(job, seconds):
+        assert watch(job, 10.0)
+        resume(job)
+        return False
+
+    monkeypatch.setattr(launch_module, "_wait_until_ended", looks_away)
+    assert cancel(job) in ACTIVE
+    assert not stopping(job)
+    assert ended(job).state == "done"
+
+
+def test_nothing_is_stopped_where_nothing_may_be_written(tmp_path, monkeypatch):
+    job = launch("count", counting(tmp_path, to=1000, seconds=0.05))
+    with monkeypatch.context() as patch:
+        patch.setenv("MDA_READ_ONLY", "1")
+        for stop in (ask_to_cancel, cancel):
+            with pytest.raises(UserError, match="read-only"):
+                stop(job)
+    assert not job.cancel_path.exists()
 
 
 def test_killed_job_is_interrupted_and_can_be_resumed(tmp_path):

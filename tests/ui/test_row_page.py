@@ -80,7 +80,7 @@ def test_a_scored_row_tells_place_rank_text_and_relatives(
 
 
 def test_layers_can_be_switched_off(cache: Path, attribution: str) -> None:
-    at = read(attribution, row="57", tokens="no")
+    at = read(attribution, row="57", influence="no")
     assert "background: rgba" not in bodies(at)
     at.toggle(key="spans").set_value(False).run()
     assert not at.exception

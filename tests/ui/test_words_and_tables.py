@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
-from mda.errors import UserError
 from mda.heads.geometry import Head
 from mda.progress import time_left
 from mda.ui.frame.choices import nearest
 from mda.ui.frame.live import live_arms, live_tables, risen
 from mda.ui.frame.words import listed, plain, rounded
 from mda.ui.home.story import born_by_score, sentences
-from mda.ui.retrain.plan import Schedule, looks_every, plan_arms
 
 
 def test_markdown_shows_names_as_they_are() -> None:
@@ -88,25 +85,3 @@ def test_the_story_names_heads_by_what_they_became() -> None:
     assert second.startswith("Previous-token head: **L0H1**")
     assert born_by_score(born)["prefix_matching"] == [Head(1, 2), Head(1, 3)]
     assert sentences(born.head(0)) == []
-
-
-def test_an_experiment_trains_the_baseline_first_in_every_replicate() -> None:
-    arms = plan_arms("demo", "a-1", "remove", ["top", "random"], 0.1, Schedule(100, 200, 300), 2, 10)
-    assert [(arm.replicate, arm.action, arm.select) for arm in arms] == [
-        (0, "baseline", None),
-        (0, "remove", "top"),
-        (0, "remove", "random"),
-        (1, "baseline", None),
-        (1, "remove", "top"),
-        (1, "remove", "random"),
-    ]
-    assert {arm.attribution for arm in arms} == {None, "a-1"}
-    with pytest.raises(UserError, match="at least one selection"):
-        plan_arms("demo", "a-1", "remove", [], 0.1, Schedule(100, 200, 300), 1, 10)
-    with pytest.raises(UserError, match="each must come after"):
-        plan_arms("demo", "a-1", "remove", ["top"], 0.1, Schedule(200, 100, 300), 1, 10)
-
-
-def test_looks_are_at_round_steps() -> None:
-    assert looks_every(Schedule(200, 900, 1250)) == 50
-    assert looks_every(Schedule(10, 16, 20)) == 1

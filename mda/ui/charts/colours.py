@@ -27,8 +27,8 @@ SCORES = "Cividis"  # of head scores in [0, 1]
 SIGNED = [[0.0, "#C75B00"], [0.25, "#F2B272"], [0.5, "#FFFFFF"], [0.75, "#7DB4DC"], [1.0, "#005A94"]]
 
 _OF_SELECTION = {
-    "top": VERMILION,
-    "bottom": BLUE,
+    "top": BLUE,  # as what promotes, and suppresses
+    "bottom": VERMILION,
     "random": SKY,
     "matched-kind": GREEN,
     "matched-repetition": PURPLE,
@@ -36,8 +36,8 @@ _OF_SELECTION = {
 }
 
 
-# heads need two more: the demo has eight, and each keeps its colour in every chart
-_HEADS = (*CATEGORIES, "#8C564B", "#7F7F00")
+# heads need two more, as the demo has eight: those farthest from the others and the grey with any colour vision
+_HEADS = (*CATEGORIES, "#8E44EC", "#E40048")
 
 
 def head_colour(head: Head) -> str:

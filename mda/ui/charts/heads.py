@@ -1,4 +1,4 @@
-"""Charts of head scores: the grid of all heads at a step, their history, and the story of a study."""
+"""Charts of head scores: the grid of all heads at a step, and their history."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mda.ui.charts.panels import Panels, StepAxis
 from mda.ui.frame.words import name_of
 
 MOST_IN_FRONT = 6  # coloured lines that one panel can hold and be read
+_GRID_WIDE, _GRID_HIGH = 285, 480  # pixels that the squares may take
 
 MODEL_PANELS = {
     "induction_loss": "induction loss (nats per token)",
@@ -26,15 +27,18 @@ MODEL_PANELS = {
 
 def head_curves(frame: pd.DataFrame, score: str) -> dict[Head, tuple[np.ndarray, np.ndarray]]:
     """Steps and values of every head's score, from a table with columns step, layer, head and the score."""
-    known = frame[frame[score].notna()].sort_values("step")
-    curves = {}
-    for place, history in known.groupby(["layer", "head"]):
-        layer, index = np.array(place).tolist()
-        curves[Head(int(layer), int(index))] = (
-            history["step"].to_numpy(np.int64),
-            history[score].to_numpy(np.float64),
+    known = frame[frame[score].notna()].sort_values(["layer", "head", "step"])
+    if known.empty:
+        return {}
+    places = known[["layer", "head"]].to_numpy(np.int64)
+    steps, values = known["step"].to_numpy(np.int64), known[score].to_numpy(np.float64)
+    cuts = np.flatnonzero(np.diff(places, axis=0).any(axis=1)) + 1
+    return {
+        Head(*map(int, places[start])): (of_steps, of_values)
+        for start, of_steps, of_values in zip(
+            [0, *cuts.tolist()], np.split(steps, cuts), np.split(values, cuts), strict=True
         )
-    return curves
+    }
 
 
 def grid_figure(frame: pd.DataFrame, score: str, selected: Head | None) -> go.Figure:
@@ -45,7 +49,7 @@ def grid_figure(frame: pd.DataFrame, score: str, selected: Head | None) -> go.Fi
     """
     layers, heads = int(frame["layer"].max()) + 1, int(frame["head"].max()) + 1
     signed = score == "copying"
-    size = int(min(46, 300 / max(heads, layers / 1.5)))
+    size = int(min(46, 0.86 * _GRID_WIDE / (heads + 0.4), 0.86 * _GRID_HIGH / (layers + 0.4)))
     figure = go.Figure(
         go.Scatter(
             x=frame["head"],
@@ -85,7 +89,7 @@ def grid_figure(frame: pd.DataFrame, score: str, selected: Head | None) -> go.Fi
             showlegend=False,
         )
     figure.update_layout(
-        height=int(min(620, 110 + layers * (size + 14))),
+        height=int(min(_GRID_HIGH + 54, 100 + layers * (size + 14))),
         margin={"l": 50, "r": 10, "t": 10, "b": 44},
         clickmode="event+select",
         dragmode=False,
@@ -119,64 +123,69 @@ def clicked_head(event: Mapping[str, Any] | None, sizes: Geometry) -> str | None
     return None
 
 
+def clicked_step(event: Mapping[str, Any] | None, steps: Sequence[int]) -> int | None:
+    """The checkpoint nearest to the step of a clicked point; None as in `clicked_head`."""
+    points = ((event or {}).get("selection") or {}).get("points") or []
+    for point in points:
+        data = point.get("customdata")
+        try:
+            asked = float(data[0] if isinstance(data, list | tuple) and data else data)
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(asked) and asked >= 0:
+            return min(steps, key=lambda step: abs(step - asked))
+    return None
+
+
 def history_figure(
-    heads: pd.DataFrame, models: pd.DataFrame, score: str, selected: Head | None, step: int | None
+    heads: pd.DataFrame,
+    models: pd.DataFrame,
+    score: str,
+    selected: Head,
+    step: int,
+    born: Sequence[Head] = (),
 ) -> go.Figure:
     """The history of one score of all heads, the selected one in front, over the model's own scores.
 
-    heads: columns step, layer, head and the score; models: step and MODEL_PANELS. The rule marks `step`.
+    heads: columns step, layer, head and the score; models: step and MODEL_PANELS. born: heads to colour and label
+    beside the selected one. The rule marks `step`. A clicked point carries its step.
     """
     present = [key for key in MODEL_PANELS if key in models and models[key].notna().any()]
     panels = Panels(
         [f"{name_of(score)} of every head", *[MODEL_PANELS[key] for key in present]],
-        [230, *[90] * len(present)],
+        [230, *[78] * len(present)],
         StepAxis.of(heads["step"].to_numpy(np.int64)),
+        clickable=True,
     )
-    _add_heads(panels, 1, heads, score, [] if selected is None else [selected])
+    front = in_front([selected, *born])
+    add_heads(panels, 1, heads, score, [*front[1:], selected], selected)
     for row, key in enumerate(present, start=2):
         known = models[models[key].notna()]
         panels.line(row, known["step"].to_numpy(np.int64), known[key].to_numpy(np.float64), "", GREY)
-    if step is not None:
-        panels.rule(step, f"step {step:,}")
+    panels.rule(step, f"step {step:,}")
     return panels.finish()
 
 
-def story_figure(
-    heads: pd.DataFrame, models: pd.DataFrame, front: Mapping[str, Sequence[Head]], until: int | None = None
-) -> go.Figure:
-    """How heads were born: prefix matching and previous token of every head over the losses.
+def in_front(heads: Sequence[Head]) -> list[Head]:
+    """The first of `heads` that can be told apart in one panel: no two of one colour, no more than it holds."""
+    found: dict[str, Head] = {}
+    for head in heads:
+        found.setdefault(head_colour(head), head)
+    return list(found.values())[:MOST_IN_FRONT]
 
-    front: the heads to colour, by score. until: the last step to come, so that the axis does not grow while a
-    job runs.
+
+def add_heads(
+    panels: Panels, row: int, heads: pd.DataFrame, score: str, front: Sequence[Head], widest: Head | None = None
+) -> None:
+    """One score of all heads in a panel: all grey but those in front, which have their colour and a label.
+
+    widest: the head among those in front that stands out from them, if one does.
     """
-    steps = heads["step"].to_numpy(np.int64)
-    panels = Panels(
-        [
-            "prefix matching of every head: induction heads rise",
-            "previous token of every head",
-            "loss (nats per token)",
-        ],
-        [150, 150, 120],
-        StepAxis.of(steps),
-    )
-    for row, score in enumerate(("prefix_matching", "previous_token"), start=1):
-        _add_heads(panels, row, heads, score, list(front.get(score, []))[:MOST_IN_FRONT])
-    # greys: colours belong to heads
-    shown = (("induction_loss", "induction", "solid"), ("validation_loss", "validation", "dash"))
-    for key, name, dash in (*shown, ("loss", "training", "dot")):
-        if key in models and models[key].notna().any():
-            known = models[models[key].notna()]
-            steps, values = known["step"].to_numpy(np.int64), known[key].to_numpy(np.float64)
-            panels.line(3, steps, values, name, GREY, dash)
-    return panels.finish(None if until is None else (0, until))
-
-
-def _add_heads(panels: Panels, row: int, heads: pd.DataFrame, score: str, front: Sequence[Head]) -> None:
-    """All heads grey, those in front coloured and labelled."""
     curves = head_curves(heads, score)
     others = [(str(head), *curve) for head, curve in curves.items() if head not in front]
     panels.crowd(row, others, name_of(score))
     for head in front:
         if head in curves:
-            panels.line(row, *curves[head], name=str(head), colour=head_colour(head))
+            width = 2.5 if widest is None else 3.5 if head == widest else 1.5
+            panels.line(row, *curves[head], name=str(head), colour=head_colour(head), width=width)
     panels.fix(row, *((-1.05, 1.05) if score == "copying" else (-0.03, 1.03)))

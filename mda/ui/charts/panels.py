@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +20,8 @@ from mda.ui.charts.colours import FAINT, GRID, RULE, translucent
 _LABEL_PIXELS = 15  # a direct label's height
 _LETTER_PIXELS = 6.5
 _TOP, _BOTTOM, _GAP = 26, 44, 40
+_UNSEEN = {"marker": {"opacity": 0}}
+_MOST_POINTS = 6000  # of a crowd that can be hovered and clicked: each is an element of the page
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,15 @@ class StepAxis:
 
 @dataclass
 class Panels:
-    """Charts one below the other over one axis of steps. `heights` are pixels of the plots themselves."""
+    """Charts one below the other over one axis of steps. `heights` are pixels of the plots themselves.
+
+    clickable: whether points can be chosen by a click, which then carries their step as customdata.
+    """
 
     titles: list[str]
     heights: list[int]
     axis: StepAxis
+    clickable: bool = False
     figure: go.Figure = field(init=False)
     _ends: dict[int, list[tuple[str, str, float]]] = field(init=False, default_factory=dict)
     _values: dict[int, list[np.ndarray]] = field(init=False, default_factory=dict)
@@ -79,19 +86,21 @@ class Panels:
             shared_xaxes=True,
             row_heights=[float(height) for height in self.heights],
             vertical_spacing=_GAP / inner if rows > 1 else 0,
-            subplot_titles=self.titles,
         )
-        self.figure.update_annotations(x=0, xanchor="left", font_size=13)
-        self.figure.update_layout(
-            height=inner + _TOP + _BOTTOM,
-            margin={"l": 50, "r": 20, "t": _TOP, "b": _BOTTOM},
-            showlegend=False,
-            hovermode="closest",
-            uirevision="steps",  # keeps a zoom while new points arrive
-        )
-        self.figure.update_xaxes(showgrid=False, zeroline=False, **self.axis.layout())
-        self.figure.update_xaxes(title_text="training step", title_standoff=6, row=rows, col=1)
-        self.figure.update_yaxes(gridcolor=GRID, zeroline=False, nticks=5)
+        layout: dict[str, Any] = {
+            "height": inner + _TOP + _BOTTOM,
+            "margin": {"l": 50, "r": 20, "t": _TOP, "b": _BOTTOM},
+            "showlegend": False,
+            "hovermode": "closest",
+            "uirevision": "steps",  # keeps a zoom while new points arrive
+        }
+        if self.clickable:
+            layout |= {"clickmode": "event+select", "dragmode": False, "hoverdistance": 40}
+        for row in range(1, rows + 1):
+            layout[f"xaxis{_number(row)}"] = {"showgrid": False, "zeroline": False, **self.axis.layout()}
+            layout[f"yaxis{_number(row)}"] = {"gridcolor": GRID, "zeroline": False, "nticks": 5}
+        layout[f"xaxis{_number(rows)}"]["title"] = {"text": "training step", "standoff": 6}
+        self.figure.update_layout(layout)
 
     def fix(self, row: int, low: float, high: float) -> None:
         """Fix the range of a panel."""
@@ -106,6 +115,7 @@ class Panels:
         colour: str,
         dash: str = "solid",
         band: tuple[np.ndarray, np.ndarray] | None = None,
+        width: float = 2.5,
     ) -> None:
         """One named line with its label at its end; `band` (lowest, highest) is drawn behind it."""
         x, values = self.axis.x(steps), np.asarray(values, dtype=np.float64)
@@ -116,39 +126,51 @@ class Panels:
             x=x,
             y=values,
             mode="lines+markers" if len(x) < 3 else "lines",
-            line={"color": colour, "width": 2.5, "dash": dash},
+            line={"color": colour, "width": width, "dash": dash},
             customdata=np.asarray(steps),
             hovertemplate=f"{name or 'value'} at step %{{customdata:,}}: %{{y:.3f}}<extra></extra>",
             row=row,
             col=1,
         )
+        if self.clickable and len(x) >= 3:
+            self._catch_clicks()
         self._x.append(x)
         finite = values[np.isfinite(values)]
         if name and len(finite):
             self._ends.setdefault(row, []).append((name, colour, float(finite[-1])))
 
     def crowd(self, row: int, curves: Sequence[tuple[str, np.ndarray, np.ndarray]], what: str) -> None:
-        """Many thin grey lines (name, steps, values) in one trace: there to compare with, still told on hover."""
+        """Many thin grey lines (name, steps, values) in one trace: there to compare with.
+
+        They are told on hover unless there are too many of them.
+        """
         if not curves:
             return
-        x: list[float] = []
-        y: list[float] = []
-        told: list[str] = []
-        for name, steps, values in curves:
-            x += [*self.axis.x(steps).tolist(), float("nan")]
-            y += [*np.asarray(values, dtype=np.float64).tolist(), float("nan")]
-            told += [f"{name} at step {step:,}" for step in steps] + [""]
-        self._values.setdefault(row, []).append(np.array(y))
-        self._x.append(np.array(x))
+        gap = np.array([np.nan])
+        x = np.concatenate([part for _, steps, _ in curves for part in (self.axis.x(steps), gap)])
+        y = np.concatenate([part for _, _, values in curves for part in (values.astype(np.float64), gap)])
+        self._values.setdefault(row, []).append(y)
+        self._x.append(x)
         self.figure.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            line={"color": FAINT, "width": 1},
+            x=x, y=y, mode="lines", line={"color": FAINT, "width": 1}, hoverinfo="skip", row=row, col=1
+        )
+        if len(x) > _MOST_POINTS:
+            return
+        told = [text for name, steps, _ in curves for text in [*(f"{name} at step {n:,}" for n in steps), ""]]
+        places = np.concatenate([part for _, steps, _ in curves for part in (steps, [-1])])
+        self.figure.data[-1].update(
             text=told,
+            customdata=places,
+            hoverinfo=None,
             hovertemplate=f"%{{text}}: {what} %{{y:.3f}}<extra></extra>",
-            row=row,
-            col=1,
+        )
+        if self.clickable:
+            self._catch_clicks()
+
+    def _catch_clicks(self) -> None:
+        """Give the newest line markers that nobody sees: only markers can be chosen."""
+        self.figure.data[-1].update(
+            mode="lines+markers", marker={"opacity": 0, "size": 9}, selected=_UNSEEN, unselected=_UNSEEN
         )
 
     def rule(self, step: float, label: str = "") -> None:
@@ -159,39 +181,41 @@ class Panels:
         """Set ranges, place rules and labels: the figure is complete. `span`: steps to leave room for at least."""
         room = [] if span is None else [self.axis.x(np.array(span))]
         x = np.concatenate([*self._x, *room] or [np.zeros(1)])
+        end = float(np.nanmax(np.concatenate(self._x))) if self._x else float(np.nanmax(x))
         left, right = float(np.nanmin(x)), float(np.nanmax(x))
         left, right = (left, right) if left < right else (left - 0.5, right + 0.5)
         shown = np.log10 if self.axis.log else np.positive
-        self.figure.update_xaxes(range=[float(shown(left)), float(shown(right))])
-        for place, label in self._rules:
-            self._draw_rule(place, label, bool(shown(place) > 0.75 * shown(right) + 0.25 * shown(left)))
-        for row in range(1, len(self.titles) + 1):
+        notes, shapes = [], []
+        layout = self.figure.layout
+        for row, title in enumerate(self.titles, start=1):
             low, high = self._range(row)
-            self.figure.update_yaxes(range=[low, high], row=row, col=1)
-            self._label_ends(row, low, high)
+            layout[f"xaxis{_number(row)}"].range = [float(shown(left)), float(shown(right))]
+            layout[f"yaxis{_number(row)}"].range = [low, high]
+            notes += [_title_note(row, title), *self._end_notes(row, low, high, float(shown(end)))]
+            shapes += [_rule(row, place) for place, _ in self._rules]
+        for place, label in self._rules:
+            if label:
+                late = bool(shown(place) > 0.75 * shown(right) + 0.25 * shown(left))
+                notes.append(_rule_note(float(shown(place)), label, late))
         longest = max((len(name) for ends in self._ends.values() for name, _, _ in ends), default=0)
-        self.figure.update_layout(margin_r=20 + int(_LETTER_PIXELS * longest))
+        layout.margin.r = 20 + int(_LETTER_PIXELS * longest)
+        layout.annotations = [*layout.annotations, *notes]  # at once: plotly takes a millisecond to add one
+        layout.shapes = [*layout.shapes, *shapes]
         return self.figure
 
-    def _draw_rule(self, x: float, label: str, late: bool) -> None:
-        self.figure.add_vline(x=x, line={"color": RULE, "width": 1, "dash": "dot"}, row="all", col=1)
-        if label:
-            self.figure.add_annotation(
-                x=float(np.log10(x)) if self.axis.log else x, y=1, xref="x", yref="y domain", text=label,
-                showarrow=False, xanchor="right" if late else "left", yanchor="top", font_size=11,
-                xshift=-3 if late else 3,
-            )  # fmt: skip
-
-    def _label_ends(self, row: int, low: float, high: float) -> None:
+    def _end_notes(self, row: int, low: float, high: float, x: float) -> list[dict[str, object]]:
+        """The labels of a panel's lines where the longest ends (x), moved apart where they would overlap."""
         ends = self._ends.get(row, [])
         gap = (high - low) * _LABEL_PIXELS / self.heights[row - 1]
         places = spread([y for _, _, y in ends], gap, low, high)
-        for (name, colour, _), y in zip(ends, places, strict=True):
-            self.figure.add_annotation(
-                x=1, xref="x domain", xanchor="left", xshift=4,
-                y=y, yref=f"y{row}" if row > 1 else "y", yanchor="middle", showarrow=False,
-                text=f'<span style="color:{colour}">●</span> {name}', font_size=12, align="left",
-            )  # fmt: skip
+        return [
+            {
+                "x": x, "xref": f"x{_number(row)}", "xanchor": "left", "xshift": 4,
+                "y": y, "yref": f"y{_number(row)}", "yanchor": "middle", "showarrow": False,
+                "text": f'<span style="color:{colour}">●</span> {name}', "font": {"size": 12}, "align": "left",
+            }
+            for (name, colour, _), y in zip(ends, places, strict=True)
+        ]  # fmt: skip
 
     def _band(self, row: int, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
         self._values[row] += [low, high]
@@ -217,6 +241,33 @@ class Panels:
         low, high = float(values.min()), float(values.max())
         margin = 0.06 * (high - low) or 0.05
         return low - margin, high + margin
+
+
+def _number(row: int) -> str:
+    """What plotly puts behind the name of a panel's axis."""
+    return str(row) if row > 1 else ""
+
+
+def _title_note(row: int, title: str) -> dict[str, object]:
+    return {
+        "x": 0, "xref": f"x{_number(row)} domain", "xanchor": "left", "y": 1, "yref": f"y{_number(row)} domain",
+        "yanchor": "bottom", "text": title, "showarrow": False, "font": {"size": 13},
+    }  # fmt: skip
+
+
+def _rule(row: int, x: float) -> dict[str, object]:
+    return {
+        "type": "line", "x0": x, "x1": x, "xref": f"x{_number(row)}", "y0": 0, "y1": 1,
+        "yref": f"y{_number(row)} domain", "line": {"color": RULE, "width": 1, "dash": "dot"},
+    }  # fmt: skip
+
+
+def _rule_note(x: float, label: str, late: bool) -> dict[str, object]:
+    """A rule's label at the top of the first panel; late: to its left, because there is no room to its right."""
+    return {
+        "x": x, "y": 1, "xref": "x", "yref": "y domain", "text": label, "showarrow": False, "yanchor": "top",
+        "xanchor": "right" if late else "left", "xshift": -3 if late else 3, "font": {"size": 11},
+    }  # fmt: skip
 
 
 def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:

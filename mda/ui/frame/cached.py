@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mda.errors import UserError
 from mda.store.paths import study_folder
 from mda.studies.attributions import Attribution, list_attributions
 from mda.studies.retrains import Retrain, list_retrains
@@ -40,7 +41,15 @@ def retrains(study: str) -> list[Retrain]:
 
 
 def scores(attribution: Attribution) -> pd.DataFrame:
-    """The attribution's table of scores by row, with `kind` (where rows carry one) and `repeated` (share)."""
+    """The attribution's table of scores by row, with `kind` (where rows carry one) and `repeated` (share).
+
+    Raises UserError where the study lacks its rows.
+    """
+    stop, rows = attribution.rows[1], Study.open(attribution.study).facts.rows
+    if stop > rows:
+        raise UserError(
+            f"This attribution scored rows up to {stop:,}, and the study has {rows:,} now; make it again."
+        )
     return _scores(attribution.study, attribution.manifest.identity, attribution)
 
 

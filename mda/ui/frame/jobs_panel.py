@@ -9,8 +9,10 @@ import streamlit as st
 
 from mda.errors import UserError
 from mda.jobs.files import ACTIVE, Job, JobStatus, list_jobs
-from mda.jobs.launch import cancel, launch, resume
+from mda.jobs.launch import ask_to_cancel, being_stopped, launch, resume, stopping
 from mda.progress import time_left
+from mda.store.paths import read_only
+from mda.ui.frame.public import public
 from mda.ui.frame.words import plain
 
 Live = Callable[[Job], None]
@@ -65,8 +67,10 @@ def sidebar_jobs() -> None:
         st.caption("No job is running.")
 
 
-def progress_line(status: JobStatus) -> str:
-    """`train, 43 %, about 2 min left`."""
+def progress_line(status: JobStatus, asked_to_stop: bool = False) -> str:
+    """`train, 43 %, about 2 min left`, or `stopping` once somebody asked for it."""
+    if asked_to_stop:
+        return "stopping, what is finished is kept"
     if status.state == "queued":
         return "starting"
     parts = [status.stage or "starting", f"{100 * status.fraction:.0f} %", time_left(status.seconds_left)]
@@ -77,24 +81,24 @@ def _running(job: Job, live: Live | None) -> None:
     status = job.status
     if status.state not in ACTIVE:
         st.rerun()
-    name = f"**{_NAMES.get(job.spec.command, plain(job.spec.command))}**"
     bar, stop = st.columns([6, 1], vertical_alignment="bottom")
-    bar.progress(min(1.0, status.fraction), text=f"{name}: {plain(progress_line(status))}")
-    stop.button("Cancel", key=f"cancel-{job.id}", on_click=_try, args=(lambda: cancel(job),), width="stretch")
+    bar.progress(min(1.0, status.fraction), text=f"**{_name(job)}**: {_line(job, status)}")
+    with stop:
+        _cancel_button(job, "cancel")
     if live is not None:
         live(job)
 
 
 def _stopped(job: Job, status: JobStatus) -> None:
-    name = _NAMES.get(job.spec.command, plain(job.spec.command))
     words = {"failed": "failed", "cancelled": "was cancelled", "interrupted": "was interrupted"}[status.state]
-    cause = "" if status.state == "cancelled" else f": {plain(status.message)}"
+    cause = "" if status.state == "cancelled" else f": {plain(public(status.message))}"
     box = st.error if status.state == "failed" else st.warning
-    box(f"{name} {words} at {100 * status.fraction:.0f} %{cause}")
+    box(f"{_name(job)} {words} at {100 * status.fraction:.0f} %{cause}")
     with st.container(horizontal=True):
-        st.button("Resume", key=f"resume-{job.id}", type="primary", on_click=_try, args=(lambda: resume(job),))
+        if not read_only():
+            st.button("Resume", key=f"resume-{job.id}", type="primary", on_click=_try, args=(lambda: resume(job),))
         st.button("Dismiss", key=f"dismiss-{job.id}", on_click=_dismiss, args=(job,))
-    if log := job.log_tail(40):
+    if not read_only() and (log := job.log_tail(40)):  # logs name folders of this machine
         with st.expander("Log"):
             st.code(log, language=None)
 
@@ -105,10 +109,27 @@ def _sidebar(expected: list[str]) -> None:
         st.rerun()
     for job in active:
         study = f" · {plain(job.spec.study)}" if job.spec.study else ""
-        st.caption(f"**{_NAMES.get(job.spec.command, plain(job.spec.command))}**{study}")
+        st.caption(f"**{_name(job)}**{study}")
         status = job.status
-        st.progress(min(1.0, status.fraction), text=plain(progress_line(status)))
-        st.button("Cancel", key=f"cancel-side-{job.id}", on_click=_try, args=(lambda job=job: cancel(job),))
+        st.progress(min(1.0, status.fraction), text=_line(job, status))
+        _cancel_button(job, "cancel-side")
+
+
+def _name(job: Job) -> str:
+    return _NAMES.get(job.spec.command, plain(job.spec.command))
+
+
+def _line(job: Job, status: JobStatus) -> str:
+    return plain(progress_line(status, stopping(job)))
+
+
+def _cancel_button(job: Job, key: str) -> None:
+    """The button that stops a job; it rests while a stop is under way, and is absent where nothing may be done."""
+    if not read_only():
+        st.button(
+            "Cancel", key=f"{key}-{job.id}", on_click=_try, args=(lambda: ask_to_cancel(job),), width="stretch",
+            disabled=being_stopped(job), help="Stops the job; what it finished is kept, and it can be resumed.",
+        )  # fmt: skip
 
 
 def _dismissed(job: Job) -> str:

@@ -34,14 +34,20 @@ def live_tables(records: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.
     return heads.drop(columns=["arm", "replicate"]), models
 
 
-def live_arms(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Columns arm, replicate, step, head (`L1H3`) and the live scores; arm is empty where there are no arms."""
+def live_arms(records: Iterable[Mapping[str, Any]], only: str | None = None) -> pd.DataFrame:
+    """Columns arm, replicate, step, head (`L1H3`) and the live scores; arm is empty where there are no arms.
+
+    only: the one head that is wanted, since a large model has thousands of measurements.
+    """
     lines: dict[tuple[str, int, int, str], dict[str, Any]] = {}
     for record in records:
         if "step" not in record:
             continue
-        for key, value in record.items():
-            match = _KEY.fullmatch(key)
+        wanted = (
+            record if only is None else [f"{only}.{score}" for score in LIVE_SCORES if f"{only}.{score}" in record]
+        )
+        for key in wanted:
+            match, value = _KEY.fullmatch(key), record[key]
             if match is None:
                 continue
             place = (str(record.get("arm", "")), int(record.get("replicate", 0)), int(record["step"]), match[1])

@@ -14,6 +14,7 @@ from mda.studies.study import Study
 from mda.ui.frame import links, share
 from mda.ui.frame.choices import enter
 from mda.ui.frame.jobs_panel import sidebar_jobs
+from mda.ui.frame.public import public
 from mda.ui.frame.selection import View, choose_view
 from mda.ui.frame.words import plain
 
@@ -49,7 +50,7 @@ def run_page(title: str, body: Callable[[View], None], without_study: Callable[[
                 st.info("There is no study yet. The first page builds the demo by itself.")
                 links.page_link(links.STORY, "Go to the first page")
         with for_share:
-            share.share_box()
+            share.share_box(view)
     _settle_memory(title)
 
 
@@ -71,7 +72,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        st.error(plain(str(error)))
+        st.error(plain(public(str(error))))
 
 
 def _sidebar() -> tuple[View | None, st.delta_generator.DeltaGenerator]:

@@ -69,9 +69,12 @@ def _follow_attribution(study: Study) -> None:
             st.query_params["probe"] = one.manifest.spec["probe"]
 
 
-def put(head: str | None = None, step: int | None = None) -> None:
-    """Choose another head or step from a page. Only in a widget's callback, which runs before the sidebar."""
-    for key, value in (("head", head), ("step", step)):
+def put(**choices: str | int | None) -> None:
+    """Choose something else from a page: `put(head="L1H0")`, None for no change.
+
+    Only in a widget's callback, which runs before the widgets are made.
+    """
+    for key, value in choices.items():
         if value is not None:
             st.session_state[key] = value
 

@@ -1,47 +1,67 @@
-"""The first page's pieces: the demo being built, the story of a study, and cards of the others."""
+"""The first page: the story of a study, the demo being built, and cards of all studies."""
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
-from mda.errors import UserError
-from mda.evidence.births import births
-from mda.jobs.files import Job
-from mda.studies.attributions import list_attributions
-from mda.studies.retrains import list_retrains
+from mda.jobs.files import ACTIVE, Job
+from mda.store.paths import read_only
 from mda.studies.study import Study, list_studies
-from mda.ui.charts.heads import story_figure
-from mda.ui.frame.cached import head_table, model_table
+from mda.ui.charts.story import story_figure
+from mda.ui.frame.cached import head_table
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
-from mda.ui.frame.links import HEADS, INFLUENCE, RETRAIN, STORY, page_link
 from mda.ui.frame.live import live_tables, risen
+from mda.ui.frame.page import READ_ONLY_NOTE, stale_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
-from mda.ui.home.story import born_by_score, facts_line, sentences
+from mda.ui.home.findings import told_attribution
+from mda.ui.home.gallery import gallery
+from mda.ui.home.parts import birth_part, effect_part, next_part, rows_part, trust_part
+from mda.ui.home.story import facts_line
 from mda.workflows.demo import DemoRequest
+from mda.workflows.head_scores import scored_study
 
 DEMO = DemoRequest()
-_FIGURE_PIXELS = 570
+_FIGURE_PIXELS = 445
+_PART_PIXELS = 360  # the narrowest that a part can be read in
 
 
 def home(view: View) -> None:
-    """The chosen study's story, the demo's progress while it is built, and the other studies."""
-    study = view.study
-    st.header(plain(study.name))
+    """The chosen study's story, the demo's progress while it is built, and cards if there are several studies."""
+    study, heads = view.study, head_table(view.study.name)
+    st.header(plain(study.name), anchor=False)
     st.caption(facts_line(study))
-    heads = head_table(study.name)
-    _demo_job(curves=study.name != DEMO.study or heads.empty)
-    _story(study, heads)
-    others = [name for name in list_studies() if name != study.name]
-    if others:
-        st.subheader("Other studies")
-        _cards(others)
+    waiting = study.name == DEMO.study and len(set(heads["step"])) < len(study.steps)
+    job = _demo_job(curves=waiting)
+    running = study.name == DEMO.study and job is not None and job.state in ACTIVE
+    if not (waiting and running):
+        if not heads.empty:
+            stale_note(scored_study(study.name), study, "The table of head scores")
+        _story(view, running)
+    if len(names := list_studies()) > 1:
+        st.subheader("All studies", anchor=False)
+        gallery(names, study.name)
+
+
+def _story(view: View, running: bool) -> None:
+    """The four parts and where to go from there; running: whether a job still adds to them."""
+    attribution = told_attribution(view)
+    parts = st.grid(2, min_column_width=_PART_PIXELS, gap=("small", "medium"))
+    with parts.cell(row_span=2 if attribution else 4):  # without any rows to tell of, the others are short
+        birth_part(view)
+    with parts.cell():
+        rows_part(view, attribution, soon=running)
+    with parts.cell():
+        effect_part(view)
+    with parts.cell():
+        trust_part(attribution)
+    with parts.cell():
+        next_part(view, attribution)
 
 
 def building() -> None:
     """The page before there is any study."""
-    st.header("Which training rows built an induction head?")
+    st.header("Which training rows built an induction head?", anchor=False)
     st.markdown(
         "This explorer trains a small language model on generated text and watches its attention heads. Around "
         "the middle of training some learn to **copy what followed last time**: induction heads are born, and the "
@@ -50,25 +70,33 @@ def building() -> None:
     _demo_job(curves=True)
 
 
-def _demo_job(curves: bool) -> None:
-    """Start the demo once by itself where it is missing; after that only when somebody asks.
+def _demo_job(curves: bool) -> Job | None:
+    """Start the demo once by itself where it is missing; after that only when somebody asks. Returns its last job.
 
-    curves: whether to draw its live curves, which the story repeats as soon as there is one.
+    curves: whether to draw its live curves, which the story repeats once every checkpoint is scored.
     """
-    if DEMO.study not in list_studies():
-        job = newest_job(DEMO.study, "demo")
+    names = list_studies()
+    if DEMO.study not in names and read_only():
+        if not names:
+            st.info(f"{READ_ONLY_NOTE} There is no study in its cache.")
+        return None
+    job = newest_job(DEMO.study, "demo")
+    if DEMO.study not in names:
+        arguments = DEMO.model_dump(mode="json")
         if job is None:
-            start_job("demo", DEMO.model_dump(mode="json"), DEMO.study)
+            start_job("demo", arguments, DEMO.study)
+            job = newest_job(DEMO.study, "demo")
         elif job.state == "done":  # it was built, and somebody deleted it
             st.info("The demo was built before and is not in the cache any more.")
-            arguments = DEMO.model_dump(mode="json")
             st.button("Build the demo again", on_click=start_job, args=("demo", arguments, DEMO.study))
-            return
-    job_area(newest_job(DEMO.study, "demo"), _live if curves else None)
+    job_area(job, _live if curves else None)
+    return job
 
 
 def _live(job: Job) -> None:
-    """Curves that grow while the demo trains."""
+    """Curves that grow while the demo trains; the story takes over once every checkpoint is scored."""
+    if job.state in ACTIVE and _scored():
+        st.rerun()
     heads, models = live_tables(job.metrics()[0])
     if heads.empty:
         st.caption(
@@ -82,40 +110,8 @@ def _live(job: Job) -> None:
     st.plotly_chart(figure, key=f"live-{job.id}", config={"displayModeBar": False})
 
 
-def _story(study: Study, heads: pd.DataFrame) -> None:
-    if heads.empty:
-        st.info("No checkpoint of this study has head scores yet; they tell when its heads were born.")
-        page_link(HEADS, "Score the heads", ":material/grid_view:")
-        return
-    born = births(heads)
-    told = sentences(born)
-    if told:
-        st.markdown("  \n".join(told))
-    else:
-        st.markdown("No head of this study was born: none ends with a score of 0.1 or more.")
-    if len(set(heads["step"])) < len(study.steps):
-        st.caption(f"Scored so far: {len(set(heads['step']))} of {len(study.steps)} checkpoints.")
-    st.plotly_chart(
-        story_figure(heads, model_table(study.name), born_by_score(born)),
-        key="story",
-        config={"displayModeBar": False},
-    )
-    attributions, retrains = len(list_attributions(study.name)), len(list_retrains(study.name))
-    with st.container(horizontal=True, gap="large"):
-        page_link(HEADS, "Look at every head", ":material/grid_view:")
-        rows = f"Read the rows that built them ({attributions} attribution{'s' * (attributions != 1)})"
-        page_link(INFLUENCE, rows, ":material/swap_vert:")
-        arms = f"Retrain without them ({retrains} retrain{'s' * (retrains != 1)})"
-        page_link(RETRAIN, arms, ":material/science:")
-
-
-def _cards(names: list[str]) -> None:
-    columns = st.columns(3)
-    for number, name in enumerate(names):
-        with columns[number % 3].container(border=True):
-            st.markdown(f"**{plain(name)}**")
-            try:
-                st.caption(facts_line(Study.open(name)))
-            except UserError as error:
-                st.caption(plain(str(error)))
-            page_link(STORY, "Open", study=name)
+def _scored() -> bool:
+    """Whether every checkpoint of the demo has head scores."""
+    if DEMO.study not in list_studies():
+        return False
+    return len(set(head_table(DEMO.study)["step"])) == len(Study.open(DEMO.study).steps)

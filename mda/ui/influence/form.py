@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mda.curvature.registry import CURVATURES
+from mda.curvature.registry import CURVATURES, find_curvature
 from mda.errors import UserError
 from mda.evidence.births import births
 from mda.probes.probes import PROBES
+from mda.progress import time_left
+from mda.studies.attributions import Attribution, curvature_words
 from mda.studies.study import Study
-from mda.ui.frame.cached import head_table
+from mda.ui.frame.cached import attributions, head_table
 from mda.ui.frame.jobs_panel import start_job
 from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
@@ -25,84 +29,118 @@ SAME_HEADS, ALL_HEADS = "the same heads", "all heads"
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the form begins with: checkpoints about the birth of the likely head, and the rows around it."""
+    """What the form begins with: checkpoints about the birth of the head, and the rows around it; born: when."""
 
-    head: str
     steps: list[int]
     rows: tuple[int, int]
+    born: float | None
 
 
-def propose(study: Study, head: str, heads: pd.DataFrame) -> Proposal:
-    """The two checkpoints up to the head's birth and the rows of the steps about it; without a birth, the last
-    checkpoint and every training row."""
-    born = births(heads)
-    mine = born[(born["score"] == "prefix_matching") & born["birth_step"].notna()]
+def propose(study: Study, head: str, score: str, heads: pd.DataFrame) -> Proposal:
+    """The two checkpoints up to the birth of the head (as `score` shows it) and the rows of the steps about it;
+    without a birth, the last checkpoint and every training row."""
+    found = births(heads)
+    mine = found[(found["score"] == score) & found["birth_step"].notna()]
     mine = mine[[f"L{layer}H{index}" == head for layer, index in zip(mine["layer"], mine["head"], strict=True)]]
     if mine.empty:
-        return Proposal(head, [study.steps[-1]], (0, study.facts.trained))
+        return Proposal([study.steps[-1]], (0, study.facts.trained), None)
     birth = float(mine["birth_step"].iloc[0])
     at = int(np.argmin([abs(step - birth) for step in study.steps]))
     size = study.facts.batch_size
     start, stop = (int(part * birth) * size for part in (2 / 3, 1.15))
-    return Proposal(head, study.steps[max(0, at - 1) : at + 1], (start, min(stop, study.facts.trained)))
+    return Proposal(study.steps[max(0, at - 1) : at + 1], (start, min(stop, study.facts.trained)), birth)
 
 
-def attribution_form(view: View) -> None:
-    """Ask what to attribute, and start it as a job."""
-    study = view.study
-    proposed = propose(study, str(view.head), head_table(study.name))
-    size = study.facts.batch_size
-    with st.form("new-attribution", border=False):
-        first, second, third = st.columns(3)
-        heads = first.multiselect(
-            "Heads: whose behaviour", [str(head) for head in study.sizes.all_heads()], [proposed.head]
-        )
-        probe = second.selectbox(
-            "Probe: what behaviour", list(PROBES), help="; ".join(f"{p.name}: {p.about}" for p in PROBES.values())
-        )
-        through = third.selectbox(
-            "Through whose parameters",
-            [ALL_HEADS, SAME_HEADS],
-            help="An induction head is also built through the heads before it; the paper looks at its own alone.",
-        )
-        steps = first.multiselect("Checkpoints; their scores are summed", study.steps, proposed.steps)
-        curvature = second.selectbox("Curvature", list(CURVATURES))
-        begin, end = third.columns(2)
-        start = begin.number_input("First row", 0, study.facts.rows - 1, proposed.rows[0], step=size)
-        stop = end.number_input("Up to row", 1, study.facts.rows, proposed.rows[1], step=size)
-        st.caption(f"Rows are trained on in order, {size:,} a step. A background job scores each of them once.")
-        if st.form_submit_button("Attribute", type="primary"):
-            _submit(study, heads, steps, probe, through, curvature, (start, stop))
+def expected_seconds(past: list[Attribution], rows: int, steps: int, curvature: str) -> float | None:
+    """How long so many rows at so many checkpoints take, going by the attributions there are; None without any.
+
+    Counted in rows that pass through the model: those that are scored, and those of the two fits of the curvature.
+    """
+    pace = []
+    for one in past:
+        spec = one.manifest.spec
+        passed = rows_passed(one.manifest.result["rows"], len(one.steps), spec["curvature"], spec["fit_rows"])
+        pace.append(one.manifest.seconds / passed)
+    fit_rows = min(rows, AttributeRequest.model_fields["fit_rows"].default)
+    return rows_passed(rows, steps, curvature, fit_rows) * statistics.median(pace) if pace else None
 
 
-def _submit(
-    study: Study,
-    heads: list[str],
-    steps: list[int],
-    probe: str | None,
-    through: str | None,
-    curvature: str | None,
-    rows: tuple[int, int],
-) -> None:
-    if not heads or not steps:
-        st.error("Choose at least one head and one checkpoint.")
-        return
+def rows_passed(rows: int, steps: int, curvature: str, fit_rows: int) -> int:
+    """Rows that pass through the model, one counted as often as it does."""
+    return steps * (rows + 2 * find_curvature(curvature).passes * fit_rows)
+
+
+def attribution_form(view: View) -> bool:
+    """Ask what to attribute, say what it amounts to, and start it as a job; whether it was started just now."""
+    study, size = view.study, view.study.facts.batch_size
+    proposed = propose(study, str(view.head), view.score, head_table(study.name))
+    if proposed.born is not None:
+        st.caption(f"Filled in around the birth of {view.head}, near step {proposed.born:,.0f}.")
+    left, right = st.columns(2)
+    heads = left.multiselect(
+        "Heads: whose behaviour", [str(head) for head in study.sizes.all_heads()], [str(view.head)],
+        help="The probe measures these heads, and their sum is what influence is about.",
+    )  # fmt: skip
+    probe = right.selectbox(
+        "Probe: what behaviour", list(PROBES), list(PROBES).index(view.probe),
+        format_func=lambda name: name.replace("_", " "),
+        help=" · ".join(f"{one.name.replace('_', ' ')}: {one.about}" for one in PROBES.values()),
+    )  # fmt: skip
+    through = left.selectbox(
+        "Through whose parameters", [ALL_HEADS, SAME_HEADS],
+        help="An induction head is also built through the heads before it; the paper looks at its own alone.",
+    )  # fmt: skip
+    curvature = right.selectbox(
+        "Curvature", list(CURVATURES), format_func=curvature_words,
+        help="How steep the loss is in each direction of the parameters. EK-FAC is the one to use; the others are "
+        "there to compare with.",
+    )  # fmt: skip
+    steps = st.multiselect(
+        "Checkpoints", study.steps, proposed.steps, format_func=lambda step: f"{step:,}",
+        help="Gradients are taken at each of these steps and the scores summed.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    start = left.number_input(
+        "First row", 0, study.facts.rows - 1, proposed.rows[0], step=size,
+        help=f"Rows are trained on in order, {size:,} a step: step 100 begins with row {100 * size:,}.",
+    )  # fmt: skip
+    stop = right.number_input(
+        "Up to row", 1, study.facts.rows, proposed.rows[1], step=size, help="The first row that is not scored."
+    )
+    asked: dict[str, Any] = {
+        "study": study.name,
+        "steps": tuple(sorted(steps)),
+        "head": ",".join(heads),
+        "probe": probe,
+        "through": "all" if through == ALL_HEADS else None,
+        "rows": (start, stop),
+        "curvature": curvature,
+    }
+    return _launch(study, asked)
+
+
+def _launch(study: Study, asked: dict[str, Any]) -> bool:
+    """The button with what it starts in words, or why it cannot be started."""
+    (start, stop), steps = asked["rows"], asked["steps"]
+    if not asked["head"] or not steps:
+        st.warning("Choose at least one head and one checkpoint.")
+        return False
     try:
-        study.row_range(*rows)
-        request = checked(
-            AttributeRequest,
-            {
-                "study": study.name,
-                "steps": tuple(steps),
-                "head": ",".join(heads),
-                "probe": probe,
-                "through": "all" if through == ALL_HEADS else None,
-                "rows": rows,
-                "curvature": curvature,
-            },
-        )
+        rows = len(study.row_range(start, stop))
+        request = checked(AttributeRequest, asked).model_dump(mode="json")
     except UserError as error:
-        st.error(plain(str(error)))
-        return
-    start_job("attribute", request.model_dump(mode="json"), study.name)
-    st.rerun()
+        st.warning(plain(str(error)))
+        return False
+    past = attributions(study.name)
+    seconds = expected_seconds(past, rows, len(steps), asked["curvature"])
+    size = study.facts.batch_size
+    takes = (
+        "How long it takes is not known yet: this study has no attribution to go by."
+        if seconds is None
+        else f"{time_left(seconds).removesuffix(' left').capitalize()}, going by the {len(past)} made before."
+    )
+    st.markdown(
+        f"**{rows:,} rows** (training steps {start // size:,} to {(stop - 1) // size:,}), each scored at "
+        f"**{len(steps)} checkpoint{'s' * (len(steps) > 1)}**. {takes}"
+    )
+    return st.button("Attribute", type="primary", on_click=start_job, args=("attribute", request, study.name))

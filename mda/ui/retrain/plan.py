@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mda.errors import UserError
-from mda.studies.attributions import Attribution
-from mda.studies.retrains import BASELINE
+from mda.store.identity import array_digest, identity
+from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
 from mda.workflows.registry import checked
 from mda.workflows.retrain import RetrainRequest
 
 SELECTIONS = {
     "top": "the rows that promote most",
+    "random": "as many others at random, from the same steps",
+    "matched-kind": "as many others of the same kinds of text",
+    "matched-repetition": "as many others of the same kinds and repetition",
     "bottom": "the rows that suppress most",
-    "random": "as many rows at random",
-    "matched-kind": "as many of the same kinds of text",
-    "matched-repetition": "as many of the same kinds and repetition",
 }
+BY_HAND = {"rows": "the rows picked by hand", "random": "as many others at random, from the same steps"}
 NEED_KINDS = ("matched-kind", "matched-repetition")
 LOOKS = 20  # looks at all heads in one arm, about
+MOST_FRACTIONS = 6
+MOST_PICKED = 10_000
+LONGEST_ROWS = 8000  # letters of picked rows that an address takes
+_AFTER = 100  # steps to go on after the window at least, so that there is something to see
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Rows are changed in steps [start, stop); training goes on to `until`."""
+    """Rows are changed in steps [start, stop); training goes on to `until`, with a look at all heads `every`
+    few."""
 
     start: int
     stop: int
     until: int
+    every: int
+
+    @staticmethod
+    def of(one: Retrain) -> Schedule:
+        """That of a stored retrain."""
+        return Schedule(*one.schedule[1:])
 
 
 def last_step(study: Study) -> int:
@@ -44,35 +59,98 @@ def start_steps(study: Study) -> list[int]:
     return [step for step in study.steps if step < last_step(study)]
 
 
-def default_schedule(study: Study, attribution: Attribution) -> Schedule:
-    """The steps of the attribution's rows, and half as long again to see what became of it."""
+def default_schedule(study: Study, rows: tuple[int, int], earlier: Iterable[Retrain] = ()) -> Schedule:
+    """The schedule for an intervention on rows [start, stop).
+
+    That of the first of `earlier` whose window lies inside these rows or around them, because its baselines are
+    there already; else the rows' steps, and half as long again to see what became of it.
+    """
     size, last = study.facts.batch_size, last_step(study)
-    first, stop = -(-attribution.rows[0] // size), min(last, attribution.rows[1] // size)
-    inside = [step for step in start_steps(study) if first <= step < stop]
-    start = inside[0] if inside else max((s for s in start_steps(study) if s <= first), default=0)
+    first, stop = rows[0] // size, min(last, -(-rows[1] // size))
+    for one in earlier:
+        there = Schedule.of(one)
+        inside = first <= there.start and there.stop <= stop
+        around = there.start <= first and stop <= there.stop
+        if (inside or around) and there.start in start_steps(study):
+            return there
+    within = [step for step in start_steps(study) if -(-rows[0] // size) <= step < stop]
+    start = within[0] if within else max((s for s in start_steps(study) if s <= first), default=0)
     stop = max(stop, start + 1)
-    return Schedule(start, stop, min(last, stop + (stop - start) // 2))
+    until = min(last, stop + max((stop - start) // 2, _AFTER))
+    return Schedule(start, stop, until, looks_every(until - start))
 
 
-def looks_every(schedule: Schedule) -> int:
+def looks_every(steps: int) -> int:
     """Steps between two looks: a round number that gives about LOOKS of them."""
-    wanted = max(1, (schedule.until - schedule.start) // LOOKS)
+    wanted = max(1, steps // LOOKS)
     return max(step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000) if step <= wanted)
+
+
+def parse_fractions(texts: Sequence[str]) -> list[float]:
+    """Shares of the window's rows from percentages as they are typed, ascending. Raises UserError otherwise."""
+    found = set()
+    for part in " ".join(texts).replace(",", " ").replace("%", " ").split():
+        try:
+            percent = float(part)
+        except ValueError:
+            percent = float("nan")
+        if not 0.01 <= percent <= 50:
+            raise UserError(
+                f"'{part[:20]}' is no share of the window's rows; give percentages from 0.01 to 50, such as 5, "
+                "10, 20."
+            )
+        found.add(round(percent / 100, 6))
+    if not 0 < len(found) <= MOST_FRACTIONS:
+        raise UserError(f"Give 1 to {MOST_FRACTIONS} shares of the window's rows in per cent, such as 5, 10, 20.")
+    return sorted(found)
+
+
+def parse_picked(text: str, study: Study) -> tuple[int, ...]:
+    """Training rows as they are typed, `12, 40, 100:120`, ascending. Raises UserError for anything else."""
+    rows: set[int] = set()
+    trained = last_step(study) * study.facts.batch_size
+    for part in filter(None, re.split(r"[,\s]+", text)):
+        match = re.fullmatch(r"(\d{1,12})(?::(\d{1,12}))?", part)
+        if match is None:
+            raise UserError(f"'{part[:40]}' is not a row number; write 12, 40, 100:120.")
+        start = int(match[1])
+        stop = start + 1 if match[2] is None else int(match[2])
+        if not start < stop <= trained:
+            raise UserError(f"'{part}' are no training rows of this study, which are 0 to {trained - 1:,}.")
+        if len(rows) + stop - start > MOST_PICKED:
+            raise UserError(f"More than {MOST_PICKED:,} rows are named; let an attribution choose so many.")
+        rows.update(range(start, stop))
+    return tuple(sorted(rows))
+
+
+def rows_text(rows: Iterable[int]) -> str:
+    """Rows as `parse_picked` reads them, neighbours as ranges."""
+    numbers = np.unique(np.array(list(rows), dtype=np.int64))
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    return ",".join(f"{p[0]}:{p[-1] + 1}" if len(p) > 2 else ",".join(map(str, p)) for p in parts if len(p))
+
+
+def replicate_numbers(count: int, have: Iterable[int]) -> list[int]:
+    """Which replicates to train: those that have a baseline already first, since they save one."""
+    known = sorted(set(have))[:count]
+    new = (number for number in range(count + len(known)) if number not in known)
+    return sorted([*known, *(next(new) for _ in range(count - len(known)))])
 
 
 def plan_arms(
     study: str,
-    attribution: str,
     action: str,
     selections: Sequence[str],
-    fraction: float,
     schedule: Schedule,
-    replicates: int,
-    every: int,
+    replicates: Sequence[int],
+    fractions: Sequence[float] = (),
+    attribution: str | None = None,
+    rows: tuple[int, ...] | None = None,
 ) -> list[RetrainRequest]:
     """The arms, baseline first in each replicate, so that what is there can be compared as soon as possible.
 
-    Raises UserError where nothing is selected or the schedule does not ascend.
+    Rows are chosen by an attribution at every fraction, or named (`rows`). Raises UserError where nothing is
+    selected or the schedule does not ascend.
     """
     if not selections:
         raise UserError("Choose at least one selection of rows.")
@@ -81,17 +159,70 @@ def plan_arms(
             f"The window runs from step {schedule.start} to {schedule.stop} and training until {schedule.until}; "
             "each must come after the one before."
         )
-    shared: dict[str, Any] = {
+    shared = _shared(study, schedule)
+    ways: list[dict[str, Any]] = [{"rows": rows}]
+    if rows is None:
+        ways = [{"attribution": attribution, "fraction": fraction} for fraction in fractions]
+    arms = []
+    for replicate in replicates:
+        arms.append(checked(RetrainRequest, {**shared, "action": BASELINE, "replicate": replicate}))
+        for way in ways:
+            for selection in selections:
+                arm = {**shared, **way, "select": selection, "action": action, "replicate": replicate}
+                arms.append(checked(RetrainRequest, arm))
+    return arms
+
+
+def missing_baselines(lacking: Iterable[Retrain]) -> list[RetrainRequest]:
+    """The baselines that stored arms need, each once."""
+    needed = sorted({(one.study, Schedule.of(one), one.replicate) for one in lacking}, key=lambda need: need[2])
+    return [
+        checked(RetrainRequest, {**_shared(study, schedule), "action": BASELINE, "replicate": replicate})
+        for study, schedule, replicate in needed
+    ]
+
+
+def stored_arms(arms: Sequence[RetrainRequest], found: Iterable[Retrain], study: Study) -> list[Retrain | None]:
+    """For each arm the retrain that is there already, if there is one."""
+    there = {_spec_signature(one): one for one in found}
+    return [there.get(_signature(arm, study.manifest.identity)) for arm in arms]
+
+
+def _shared(study: str, schedule: Schedule) -> dict[str, Any]:
+    return {
         "study": study,
         "from_step": schedule.start,
         "to_step": schedule.stop,
         "until": schedule.until,
-        "every": every,
+        "every": schedule.every,
     }
-    arms = []
-    for replicate in range(replicates):
-        arms.append(checked(RetrainRequest, {**shared, "action": BASELINE, "replicate": replicate}))
-        for selection in selections:
-            chosen = {"select": selection, "fraction": fraction, "attribution": attribution}
-            arms.append(checked(RetrainRequest, {**shared, **chosen, "action": action, "replicate": replicate}))
-    return arms
+
+
+def planned_keys(arms: Sequence[RetrainRequest], study: Study) -> list[str]:
+    """Keys of the experiments that these arms will make (`experiments.experiment_key`)."""
+    changing = [arm for arm in arms if arm.action != BASELINE]
+    keys = (identity(_experiment(arm, study.manifest.identity))[:8] for arm in changing)
+    return list(dict.fromkeys(keys))
+
+
+def _experiment(arm: RetrainRequest, study: str) -> dict[str, Any]:
+    """`Retrain.experiment` of the retrain that this will be."""
+    return {
+        "study": study,
+        "from": arm.from_step,
+        "to": arm.to_step,
+        "until": arm.until or arm.to_step,
+        "every": arm.every,
+        "action": arm.action,
+        "attribution": arm.attribution,
+        "fraction": arm.fraction,
+        "rows": None if arm.rows is None else array_digest(np.unique(np.array(arm.rows, dtype=np.int64))),
+    }
+
+
+def _signature(arm: RetrainRequest, study: str) -> tuple[Any, ...]:
+    return (*_experiment(arm, study).values(), arm.select, arm.replicate)
+
+
+def _spec_signature(one: Retrain) -> tuple[Any, ...]:
+    return (*one.experiment.values(), one.manifest.spec["select"], one.replicate)

@@ -17,7 +17,7 @@ from mda.ui.charts.row import heads_figure, training_figure
 from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.cached import attributions, head_table, retrains, scores
 from mda.ui.frame.choices import switch
-from mda.ui.frame.links import ATTENTION, INFLUENCE, ROW, page_link
+from mda.ui.frame.links import ATTENTION, INFLUENCE, page_link
 from mda.ui.frame.page import stale_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
@@ -43,7 +43,7 @@ def row_page(view: View) -> None:
     side_by_side = st.container(horizontal=True, gap="medium")  # one below the other where that is too narrow
     left, right = side_by_side.container(width=_CONTROLS_PIXELS), side_by_side.container(width="stretch")
     with right:
-        attribution = choose_attribution(view, ROW)
+        attribution = choose_attribution(view)
     table = None if attribution is None else scores(attribution)
     row = settle_row(study.facts.rows, _default_row(table))
     place = None if table is None else place_of(table, row)
@@ -128,7 +128,7 @@ def _text(view: View, attribution: Attribution | None, row: int, text: RowText) 
         tokens = False
         if attribution is not None:
             tokens = switch(
-                "Influence of every token", True, "tokens",
+                "Influence of every token", True, "influence",
                 "Loads the checkpoints of the attribution, which takes a moment the first time. The influence of "
                 "all tokens adds up to the row's score.",
             )  # fmt: skip
