@@ -1,4 +1,4 @@
-"""What people come for, click by click: from a head to the rows that built it to the proof; and a read-only visit."""
+"""What people come for, click by click: from a head to its rows to the proof; and a read-only visit."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_filters_select_what_they_say_and_reopen_the_same() -> None:
     kind = str(table["kind"].mode()[0])
     at = opened(share="50")
     at.toggle(key="filtering").set_value(True).run()
-    at.multiselect(key="kinds").select(kind)
+    at.button_group(key="kinds").set_value([kind])
     at.number_input(key="from").set_value(12)
     at.number_input(key="to").set_value(18)
     at.slider(key="repeated").set_value((0, 90))
@@ -404,9 +404,17 @@ def test_another_attribution_is_launched_from_a_dialog(launched: list) -> None:
 @pytest.mark.usefixtures("cache")
 def test_an_empty_form_does_not_launch(launched: list) -> None:
     at = opened(head="L0H0")
-    next(one for one in at.multiselect if one.label == "Checkpoints").set_value([]).run()
-    assert "Choose at least one head and one checkpoint" in words(at)
-    assert not any(button.label == "Attribute" for button in at.button)
+    for label, typed, said in (
+        ("Checkpoints", " ", "Name at least one checkpoint"),
+        ("Checkpoints", "10, 11", "has no checkpoint at step 11"),
+        ("Checkpoints", "ten", "is not a list of steps"),
+        ("Heads: whose behaviour", ",", "Name at least one head"),
+        ("Heads: whose behaviour", "L7H7", "L7H7"),
+    ):
+        at = opened(head="L0H0")
+        next(one for one in at.text_input if one.label == label).set_value(typed).run()
+        assert said in words(at)
+        assert not any(button.label == "Attribute" for button in at.button)
     at = opened(head="L0H0")
     next(one for one in at.number_input if one.label == "First row").set_value(80).run()
     assert "are not rows of study" in words(at)
@@ -474,7 +482,7 @@ def test_a_study_without_kinds_or_tokenizer(cache: Path) -> None:
     assert not at.exception
     assert 45 in shown(at) or len(shown(at)) == 10
     assert at.text_input(key="find").label == "Find token ids"
-    assert not any(one.key == "kinds" for one in at.multiselect)
+    assert not any(one.key == "kinds" for one in at.button_group)
     assert "the vocabulary has no “word”" in words(opened(find="word"))
     told = words(opened(part="kinds"))
     assert "There is no figure 'kinds'" in told

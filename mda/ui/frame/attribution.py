@@ -48,7 +48,7 @@ def choose_attribution(view: View) -> Attribution | None:
 
 
 def _offer(others: list[Attribution]) -> None:
-    """Buttons that show them, with their head and probe: a link to the page that is open leaves its old address."""
+    """Buttons that show them, with their head and probe: a link to the open page leaves its old address."""
     with st.container(gap="xsmall"):
         for one in others:
             asked = {

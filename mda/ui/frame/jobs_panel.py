@@ -96,7 +96,13 @@ def _stopped(job: Job, status: JobStatus) -> None:
     box(f"{_name(job)} {words} at {100 * status.fraction:.0f} %{cause}")
     with st.container(horizontal=True):
         if not read_only():
-            st.button("Resume", key=f"resume-{job.id}", type="primary", on_click=_try, args=(lambda: resume(job),))
+            st.button(
+                "Resume",
+                key=f"resume-{job.id}",
+                icon=":material/play_arrow:",
+                on_click=_try,
+                args=(lambda: resume(job),),
+            )
         st.button("Dismiss", key=f"dismiss-{job.id}", on_click=_dismiss, args=(job,))
     if not read_only() and (log := job.log_tail(40)):  # logs name folders of this machine
         with st.expander("Log"):

@@ -13,6 +13,7 @@ from mda.ui.charts.heads import head_curves
 from mda.ui.charts.story import spark_svg
 from mda.ui.frame.cached import attributions, head_table, retrains
 from mda.ui.frame.links import STORY, page_link
+from mda.ui.frame.public import public
 from mda.ui.frame.selection import likely_head
 from mda.ui.frame.words import plain
 from mda.ui.heads.born import born_heads
@@ -27,7 +28,7 @@ def gallery(names: list[str], shown: str) -> None:
             try:
                 _card(Study.open(name))
             except UserError as error:
-                st.caption(plain(str(error)))
+                st.caption(plain(public(str(error))))
                 continue
             if name != shown:
                 page_link(STORY, "Open", ":material/arrow_forward:", study=name)

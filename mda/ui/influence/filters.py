@@ -198,9 +198,10 @@ def _steps(ranking: pd.DataFrame) -> tuple[int | None, int | None]:
 def _kinds(ranking: pd.DataFrame) -> tuple[str, ...]:
     if "kind" not in ranking:
         return ()
-    kinds = st.multiselect(
-        "Kinds of text", list(ranking["kind"].cat.categories), key="kinds", on_change=first_page, placeholder="all"
-    )
+    kinds = st.pills(
+        "Kinds of text", list(ranking["kind"].cat.categories), selection_mode="multi", key="kinds",
+        on_change=first_page, help="None chosen: all of them.",
+    )  # fmt: skip
     return tuple(keep("kinds", kinds, kinds_text(kinds)))
 
 

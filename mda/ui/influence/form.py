@@ -13,6 +13,7 @@ import streamlit as st
 from mda.curvature.registry import CURVATURES, find_curvature
 from mda.errors import UserError
 from mda.evidence.births import births
+from mda.heads.geometry import Head
 from mda.probes.probes import PROBES
 from mda.progress import time_left
 from mda.studies.attributions import Attribution, curvature_words
@@ -25,6 +26,7 @@ from mda.workflows.attribution_task import AttributeRequest
 from mda.workflows.registry import checked
 
 SAME_HEADS, ALL_HEADS = "the same heads", "all heads"
+LONGEST = 2000  # letters of a list of heads or steps
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ def attribution_form(view: View) -> bool:
     if proposed.born is not None:
         st.caption(f"Filled in around the birth of {view.head}, near step {proposed.born:,.0f}.")
     left, right = st.columns(2)
-    heads = left.multiselect(
-        "Heads: whose behaviour", [str(head) for head in study.sizes.all_heads()], [str(view.head)],
-        help="The probe measures these heads, and their sum is what influence is about.",
+    heads = left.text_input(
+        "Heads: whose behaviour", str(view.head), max_chars=LONGEST,
+        help="One head or several, as in L1H0, L1H2: influence is about the sum of what the probe measures of them.",
     )  # fmt: skip
     probe = right.selectbox(
         "Probe: what behaviour", list(PROBES), list(PROBES).index(view.probe),
@@ -95,9 +97,9 @@ def attribution_form(view: View) -> bool:
         help="How steep the loss is in each direction of the parameters. EK-FAC is the one to use; the others are "
         "there to compare with.",
     )  # fmt: skip
-    steps = st.multiselect(
-        "Checkpoints", study.steps, proposed.steps, format_func=lambda step: f"{step:,}",
-        help="Gradients are taken at each of these steps and the scores summed.",
+    steps = st.text_input(
+        "Checkpoints", ", ".join(map(str, proposed.steps)), max_chars=LONGEST,
+        help="Steps, as in 500, 600: gradients are taken at each of these and the scores summed.",
     )  # fmt: skip
     left, right = st.columns(2)
     start = left.number_input(
@@ -107,10 +109,15 @@ def attribution_form(view: View) -> bool:
     stop = right.number_input(
         "Up to row", 1, study.facts.rows, proposed.rows[1], step=size, help="The first row that is not scored."
     )
+    try:
+        named, taken = parse_heads(heads, study), parse_steps(steps, study)
+    except UserError as error:
+        st.warning(plain(str(error)))
+        return False
     asked: dict[str, Any] = {
         "study": study.name,
-        "steps": tuple(sorted(steps)),
-        "head": ",".join(heads),
+        "steps": taken,
+        "head": ",".join(named),
         "probe": probe,
         "through": "all" if through == ALL_HEADS else None,
         "rows": (start, stop),
@@ -119,12 +126,30 @@ def attribution_form(view: View) -> bool:
     return _launch(study, asked)
 
 
+def parse_heads(text: str, study: Study) -> list[str]:
+    """The heads named in `L1H0, L1H2`. Raises UserError for none, or one that the model lacks."""
+    named = [str(study.sizes.check(Head.parse(part))) for part in text.split(",") if part.strip()]
+    if not named:
+        raise UserError("Name at least one head, as in L1H0.")
+    return list(dict.fromkeys(named))
+
+
+def parse_steps(text: str, study: Study) -> tuple[int, ...]:
+    """The steps named in `500, 600`, ascending. Raises UserError for none, or one without a checkpoint."""
+    try:
+        steps = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        raise UserError(f"'{text}' is not a list of steps; write 500, 600.") from None
+    if not steps:
+        raise UserError("Name at least one checkpoint, as in 500.")
+    for step in steps:
+        study.checkpoint(step)
+    return tuple(steps)
+
+
 def _launch(study: Study, asked: dict[str, Any]) -> bool:
     """The button with what it starts in words, or why it cannot be started."""
     (start, stop), steps = asked["rows"], asked["steps"]
-    if not asked["head"] or not steps:
-        st.warning("Choose at least one head and one checkpoint.")
-        return False
     try:
         rows = len(study.row_range(start, stop))
         request = checked(AttributeRequest, asked).model_dump(mode="json")
@@ -143,4 +168,6 @@ def _launch(study: Study, asked: dict[str, Any]) -> bool:
         f"**{rows:,} rows** (training steps {start // size:,} to {(stop - 1) // size:,}), each scored at "
         f"**{len(steps)} checkpoint{'s' * (len(steps) > 1)}**. {takes}"
     )
-    return st.button("Attribute", type="primary", on_click=start_job, args=("attribute", request, study.name))
+    return st.button(
+        "Attribute", icon=":material/play_arrow:", on_click=start_job, args=("attribute", request, study.name)
+    )

@@ -15,6 +15,7 @@ from mda.ui.charts.heads import head_curves
 from mda.ui.charts.influence import MOST_HEADS, Dots, dots_figure, histogram_figure, steps_figure, through_figure
 from mda.ui.frame.cached import head_table
 from mda.ui.frame.choices import keep, parse_option, settle
+from mda.ui.frame.public import public
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
 from mda.ui.frame.words import name_of, plain
@@ -86,7 +87,7 @@ def _composition(view: View, attribution: Attribution, share: float, part: str) 
         with st.spinner("Comparing the top with other rows …"):
             table = reads.composition(view.study, attribution, share)
     except UserError as error:
-        st.caption(plain(str(error)))
+        st.caption(plain(public(str(error))))
         return
     groups = group_names(share, set(table["group"]), "kind share" in set(table["measure"]))
     rows = int(table.loc[table["group"] == reads.TOP, "rows"].iloc[0])

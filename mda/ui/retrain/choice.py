@@ -76,7 +76,16 @@ def choose_arms(chosen: Sequence[Experiment]) -> list[Experiment]:
         for one in chosen
         for selection in one.arms
     }
-    settle("arms", list(names), lambda text: [part for part in text.split(",") if part in names] or None, "arm")
+    strange: list[str] = []
+
+    def parse(text: str) -> list[str]:
+        parts = [part for part in text.split(",") if part]
+        strange.extend(part for part in parts if part not in names)
+        return [part for part in parts if part in names] or list(names)
+
+    settle("arms", list(names), parse, "arm")
+    if strange:
+        st.warning("Some arms that the address names are not among these experiments; shown are those that are.")
     before = st.session_state.get(_OFFERED, names)
     ticked = [key for key in names if key in st.session_state["arms"] or key not in before]
     st.session_state["arms"] = ticked
@@ -120,10 +129,10 @@ def _default(view: View, experiments: Sequence[Experiment], attributions: Sequen
 
 
 def _follow_launch(by_key: dict[str, Experiment]) -> None:
-    """Choose what was launched from here, once its first arms are there."""
-    there = [key for key in st.session_state.get(_WANTED, []) if key in by_key]
-    if there:
-        st.session_state["retrains"] = there
+    """Choose what was launched from here, once some arm of each of its experiments is there."""
+    wanted = st.session_state.get(_WANTED)
+    if wanted and all(key in by_key for key in wanted):
+        st.session_state["retrains"] = wanted
         del st.session_state[_WANTED]
 
 

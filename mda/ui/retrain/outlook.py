@@ -1,5 +1,4 @@
-"""What planned arms amount to: how many there are already, how long the others take, and which rows they
-change."""
+"""What planned arms amount to: which exist already, how long the others take, and which rows they change."""
 
 from __future__ import annotations
 
@@ -90,8 +89,8 @@ def _how_long(study: Study, found: Sequence[Retrain], new: Sequence[RetrainReque
         measured = f"{pace.arms} earlier arm{'s' * (pace.arms != 1)} of this study"
         return f"About **{duration(pace.seconds(new))}** {total} (measured on {measured})."
     if first is not None:
-        return f"About **{duration(first.seconds(new))}** {total} (from building the study; the first arm tells "
-        "better)."
+        guess = "from building the study; the first arm tells better"
+        return f"About **{duration(first.seconds(new))}** {total} ({guess})."
     return f"{steps:,} training steps; how long they take, the first arm will tell."
 
 
