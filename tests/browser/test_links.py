@@ -77,8 +77,8 @@ def test_back_goes_through_the_choices_and_out(page: Page, filled_server: str) -
     choose_head(page, chosen)
     page.go_back()
     expect(page).to_have_url(re.compile(f"head={first}"), timeout=PATIENCE)
-    settled(page)
-    assert head(page) == first
+    box = page.get_by_test_id("stSidebar").get_by_role("combobox", name="Head", exact=True)
+    expect(box).to_have_value(first, timeout=PATIENCE)
     for _ in range(6):
         if page.url.endswith("/health"):
             break

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from retraining import HEAD, PAGE, button, opened, plain
 
@@ -58,6 +61,10 @@ def test_nonsense_in_the_form_is_one_sentence() -> None:
     stop = next(one for one in at.number_input if one.label == "Change rows until step")
     stop.set_value(5).run()
     assert "must come after the one before" in plain(at)
+    stop = next(one for one in at.number_input if one.label == "Change rows until step")
+    stop.set_value(16).run()
+    next(one for one in at.selectbox if one.label == "Start from checkpoint").select(0).run()
+    assert "choose a window inside steps 10 to 20" in plain(at)
     assert not at.exception
 
 
@@ -121,3 +128,12 @@ def test_rerun_with_changes_fills_the_form(attribution: str) -> None:
     assert at.selectbox(key="attribution").value == attribution
     assert "1 that removes **5 of the window's 24 rows**" in plain(at)
     assert at.query_params["like"]
+
+
+def test_picked_rows_belong_to_their_study(cache: Path) -> None:
+    shutil.copytree(cache / "demo", cache / "other")
+    at = go(PAGE, picked="41,44", **HEAD)
+    assert at.text_input(key="picked").value == "41,44"
+    at.selectbox(key="study").select("other").run()
+    assert not at.exception
+    assert not at.session_state["picked"]

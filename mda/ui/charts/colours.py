@@ -29,10 +29,10 @@ SIGNED = [[0.0, "#C75B00"], [0.25, "#F2B272"], [0.5, "#FFFFFF"], [0.75, "#7DB4DC
 _OF_SELECTION = {
     "top": BLUE,  # as what promotes, and suppresses
     "bottom": VERMILION,
-    "random": SKY,
+    "random": ORANGE,
     "matched-kind": GREEN,
     "matched-repetition": PURPLE,
-    "rows": ORANGE,
+    "rows": SKY,
 }
 
 

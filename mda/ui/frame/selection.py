@@ -45,28 +45,32 @@ def choose_view() -> View | None:
     )  # fmt: skip
     study = Study.open(name)
     heads = [str(head) for head in study.sizes.all_heads()]
-    _follow_attribution(study)
+    first_head, first_probe = _begin_with(study)
     head = choose(
-        "Head", heads, likely_head(study, head_table(name)), "head", "head",
-        help="An attention head: layer and number, both from 0. A page begins with the strongest induction head.",
+        "Head", heads, first_head, "head", "head",
+        help="An attention head: layer and number, both from 0. A page begins with the strongest induction head, or "
+        "one that an attribution asks about.",
     )  # fmt: skip
     step = choose_step("Step", study.steps, help="The checkpoint after so many optimizer steps.")
     probe = choose(
-        "Probe", list(PROBES), next(iter(PROBES)), "probe", "probe",
+        "Probe", list(PROBES), first_probe, "probe", "probe",
         help="The behaviour that influence is about. " + _ABOUT_PROBES,
     )  # fmt: skip
     return View(study, Head.parse(head), step, probe)
 
 
-def _follow_attribution(study: Study) -> None:
-    """A link that names an attribution but no head opens with the head and probe that it asks about."""
-    asked = st.query_params.get("attribution")
-    if asked is None or "head" in st.query_params or "head" in st.session_state:
-        return
-    for one in attributions(study.name):
-        if one.id == asked:
-            st.query_params["head"] = one.manifest.spec["heads"][0]
-            st.query_params["probe"] = one.manifest.spec["probe"]
+def _begin_with(study: Study) -> tuple[str, str]:
+    """Head and probe of a first visit: those of the attribution that the URL names, else of one about the likely
+    head, else of the newest."""
+    likely, known = likely_head(study, head_table(study.name)), attributions(study.name)
+    named = [one for one in known if one.id == st.query_params.get("attribution")]
+    asked = next((one for one in [*named, *known] if named or likely in one.manifest.spec["heads"]), None)
+    if asked is None and known:
+        asked = known[0]
+    if asked is None:
+        return likely, next(iter(PROBES))
+    heads = asked.manifest.spec["heads"]
+    return likely if likely in heads else heads[0], asked.manifest.spec["probe"]
 
 
 def put(**choices: str | int | None) -> None:

@@ -81,7 +81,7 @@ def attribution_form(view: View) -> bool:
     left, right = st.columns(2)
     heads = left.text_input(
         "Heads: whose behaviour", str(view.head), max_chars=LONGEST,
-        help="One head or several, as in L1H0, L1H2: influence is about the sum of what the probe measures of them.",
+        help="One head or several, as in L1H0, L1H2: influence is about the sum of what the probe measures.",
     )  # fmt: skip
     probe = right.selectbox(
         "Probe: what behaviour", list(PROBES), list(PROBES).index(view.probe),

@@ -14,6 +14,7 @@ from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
 from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.links import INFLUENCE, page_link
+from mda.ui.frame.page import stale_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.words import plain
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment
@@ -113,6 +114,7 @@ def _who_chooses(view: View, like: Retrain | None) -> Chosen | None:
         if attribution is None:
             page_link(INFLUENCE, "Make an attribution that scores the rows", ":material/swap_vert:")
             return None
+        stale_note(attribution.manifest.spec["study"], study, "This attribution")
         for doubt in attribution.doubts:
             st.warning(plain(doubt))
         return Chosen(attribution, None)

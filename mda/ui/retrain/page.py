@@ -10,6 +10,7 @@ from mda.jobs.files import Job
 from mda.store.paths import read_only
 from mda.studies.attributions import Attribution
 from mda.studies.retrains import Retrain
+from mda.studies.study import Study
 from mda.ui.frame.cached import attributions as attributions_of
 from mda.ui.frame.cached import retrains
 from mda.ui.frame.choices import keep, settle
@@ -29,6 +30,8 @@ from mda.ui.retrain.reads import comparison
 from mda.ui.retrain.watch import live_curves, retraining_job
 from mda.workflows.compare import baseline_command, baselines_of
 
+_PICKED_OF = "picked-of"  # the study of the picked rows, as on the page of influence
+
 
 def retrain_page(view: View) -> None:
     """Arms to launch, the job that runs, and the comparison."""
@@ -40,7 +43,7 @@ def retrain_page(view: View) -> None:
     experiments = group_retrains(found, attributions, study.manifest.identity)
     like = _like(found)
     if may_write():
-        picked = _picked()
+        picked = _picked(study)
         asked = bool(picked or like)
         key = f"new-experiment{f'-{like.id}' if like else ''}{'-picked' if picked else ''}"
         with st.expander("New experiment", expanded=asked or not experiments, key=key, on_change="rerun") as box:
@@ -56,8 +59,11 @@ def retrain_page(view: View) -> None:
     _comparison(view, experiments, found, attributions, job)
 
 
-def _picked() -> str:
+def _picked(study: Study) -> str:
     """Rows as they were picked by hand, if any were; too many for an address are left out of it."""
+    if st.session_state.setdefault(_PICKED_OF, study.name) != study.name:
+        st.session_state["picked"] = ""  # their numbers mean other rows here
+    st.session_state[_PICKED_OF] = study.name
     cut: list[str] = []
 
     def parse(text: str) -> str:
