@@ -48,8 +48,8 @@ def choose_view() -> View | None:
     first_head, first_probe = _begin_with(study)
     head = choose(
         "Head", heads, first_head, "head", "head",
-        help="An attention head: layer and number, both from 0. A page begins with the strongest induction head, or "
-        "one that an attribution asks about.",
+        help="An attention head: layer and number, both from 0. A page begins with the strongest induction head, "
+        "or one that an attribution asks about.",
     )  # fmt: skip
     step = choose_step("Step", study.steps, help="The checkpoint after so many optimizer steps.")
     probe = choose(
