@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mda.ui.frame.page import run_page
 from mda.ui.home.page import building, home
+from mda.ui.shell.page import run_page
 
 run_page("Story", home, building)

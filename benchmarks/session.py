@@ -86,7 +86,7 @@ def server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
         found.bind(("127.0.0.1", 0))
         port = int(found.getsockname()[1])
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+        [sys.executable, "-m", "mda.ui.serve", "app.py", "--server.port", str(port)],
         cwd=CHECKOUT,
         env={**os.environ, "MDA_CACHE": str(cache)},
         stdout=subprocess.DEVNULL,

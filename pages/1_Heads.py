@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mda.ui.frame.page import run_page
 from mda.ui.heads.page import heads_page
+from mda.ui.shell.page import run_page
 
 run_page("Heads", heads_page)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from mda.ui.attention.page import attention_page
-from mda.ui.frame.page import run_page
+from mda.ui.shell.page import run_page
 
 run_page("Attention", attention_page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mda.ui.frame.page import run_page
 from mda.ui.retrain.page import retrain_page
+from mda.ui.shell.page import run_page
 
 run_page("Retrain", retrain_page)

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import GPTNeoXConfig
-from transformers.utils import logging
 
 from mda.errors import UserError
+from mda.heads.geometry import Geometry
 from mda.store.atomic import disk_errors
 from mda.store.identity import file_digest
 from mda.store.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from transformers import GPTNeoXForCausalLM
-
-# loading and saving are reported by whoever asked for them, and absent weights by the error below
-logging.disable_progress_bar()
-logging.set_verbosity_error()
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 ARCHITECTURE = "gpt_neox"
 WEIGHTS = "model.safetensors"
@@ -61,10 +58,37 @@ def read_config(folder: Path) -> GPTNeoXConfig:
             "head's weights lie elsewhere in every architecture."
         )
     try:
-        return GPTNeoXConfig.from_pretrained(folder)
+        config: GPTNeoXConfig = _library().GPTNeoXConfig.from_pretrained(folder)
+        return config
     except Exception as error:  # the library's own kinds, one for each way of being wrong
         cause = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / 'config.json'} is not a valid configuration ({cause}).") from None
+
+
+def read_sizes(folder: Path) -> Geometry:
+    """Sizes of the model's attention, without loading the library. Raises UserError as `read_config`."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        d_model, layers, heads = (
+            int(config[key]) for key in ("hidden_size", "num_hidden_layers", "num_attention_heads")
+        )
+        return Geometry(layers, heads, d_model, d_model // heads)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return Geometry.of(read_config(folder))
+
+
+@cache
+def _library() -> ModuleType:
+    """transformers, silent: whoever asked for loading or saving tells of it, and absent weights are an error here.
+
+    Imported late: it takes a second or more, and pages that only read results need none of it.
+    """
+    import transformers
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    return transformers
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -86,13 +110,10 @@ def load_model(folder: Path) -> GPTNeoXForCausalLM:
     Raises UserError for truncated files, absent weights (which the library would fill with random ones and
     only a log line) and numbers that are not finite.
     """
-    # imported here: it takes seconds, and pages that only read results need none of it
-    from transformers import GPTNeoXForCausalLM
-
     config = read_config(folder)
     weight_files(folder)
     try:
-        loaded: Any = GPTNeoXForCausalLM.from_pretrained(
+        loaded: Any = _library().GPTNeoXForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -126,6 +147,7 @@ def save_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.op
     with disk_errors():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        _library()  # silences it
         model.save_pretrained(partial)
         if optimizer is not None:
             write_tensors(partial / OPTIMIZER, optimizer_tensors(model, optimizer))

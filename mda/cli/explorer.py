@@ -38,7 +38,7 @@ def app(
     os.chdir(CHECKOUT)  # where .streamlit/config.toml lies
     if read_only:
         os.environ["MDA_READ_ONLY"] = "1"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    command = [sys.executable, "-m", "mda.ui.serve", str(script), "--server.port", str(port)]
     os.execv(sys.executable, [*command, *_listening(hosts)])
 
 

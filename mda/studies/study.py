@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mda.checkpoints.folder import find_steps, load_model, read_config, weights_digest
+from mda.checkpoints.folder import find_steps, load_model, read_sizes, weights_digest
 from mda.errors import UserError
 from mda.heads.geometry import Geometry
 from mda.spans import repeated_shares
@@ -84,7 +84,7 @@ class Study:
     @cached_property
     def sizes(self) -> Geometry:
         """Sizes of the model's attention."""
-        return Geometry.of(read_config(next(iter(self.checkpoints.values()))))
+        return read_sizes(next(iter(self.checkpoints.values())))
 
     @cached_property
     def rows(self) -> np.ndarray:

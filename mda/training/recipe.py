@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from transformers import GPTNeoXConfig
 
 if TYPE_CHECKING:
-    from transformers import GPTNeoXForCausalLM
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 
 class Recipe(BaseModel):
@@ -40,6 +39,8 @@ DEMO_RECIPE = Recipe(batch_size=32, learning_rate=3e-3, warmup_steps=50, beta2=0
 
 def demo_config(vocab_size: int, seq_len: int) -> GPTNeoXConfig:
     """Pythia's architecture at demo size: 2 layers of 4 heads, d_model 64."""
+    from transformers import GPTNeoXConfig  # takes a second, and recipes are read without it
+
     return GPTNeoXConfig(
         vocab_size=vocab_size,
         hidden_size=64,
@@ -58,7 +59,7 @@ def demo_config(vocab_size: int, seq_len: int) -> GPTNeoXConfig:
 
 def new_model(config: GPTNeoXConfig, seed: int) -> GPTNeoXForCausalLM:
     """A freshly initialised model in fp32; the same seed gives the same weights, and no global state is left."""
-    from transformers import GPTNeoXForCausalLM  # takes seconds, and recipes are read without it
+    from transformers import GPTNeoXForCausalLM  # likewise
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

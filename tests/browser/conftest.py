@@ -42,7 +42,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
     def start(cache: Path) -> str:
         port = free_port()
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+        command = [sys.executable, "-m", "mda.ui.serve", "app.py", "--server.port", str(port)]
         environment = {**os.environ, "MDA_CACHE": str(cache)}
         started.append(
             subprocess.Popen(

@@ -30,7 +30,7 @@ def options(command: list[str], name: str) -> list[str]:
 def test_for_this_machine_alone(started, mda):
     assert mda("app", "--port", 9000).code == 0
     (command,) = started
-    assert command[:5] == [sys.executable, "-m", "streamlit", "run", str(CHECKOUT / "app.py")]
+    assert command[:4] == [sys.executable, "-m", "mda.ui.serve", str(CHECKOUT / "app.py")]
     assert options(command, "--server.address") == ["localhost"]
     assert options(command, "--server.port") == ["9000"]
     assert "--server.allowedHosts" not in command

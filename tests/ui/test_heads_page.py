@@ -11,9 +11,9 @@ import pytest
 from mda.heads.geometry import Head
 from mda.heads.scores import HEAD_SCORES
 from mda.store.tables import read_parquet, write_parquet
-from mda.ui.frame.words import BORN_AS
 from mda.ui.heads.formulas import FORMULAS
 from mda.ui.heads.tables import birth_table, chosen_head, nearest_scored, scores_of
+from mda.ui.words.plain import BORN_AS
 from pages import go, words
 
 PAGE = "pages/1_Heads.py"

@@ -19,6 +19,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from mda.evidence.births import births
 from mda.heads.geometry import Head
 from mda.jobs.files import JobStatus, new_job
 from mda.store.tensors import write_tensors
@@ -577,12 +578,12 @@ def test_the_form_begins_around_the_birth() -> None:
     history = pd.DataFrame(
         [{"step": step, "layer": 1, "head": 0, "prefix_matching": level} for step, level in levels.items()]
     )
-    found = propose(study, "L1H0", "prefix_matching", history)
+    found = propose(study, "L1H0", "prefix_matching", births(history))
     assert found.born is not None
     assert 8 < found.born < 14
     assert found.steps == [0, 10]
     assert found.rows[0] < found.born * study.facts.batch_size < found.rows[1] <= study.facts.trained
-    assert propose(study, "L0H0", "prefix_matching", history).born is None
+    assert propose(study, "L0H0", "prefix_matching", births(history)).born is None
 
 
 def test_matches_of_a_query_can_be_taken_along() -> None:

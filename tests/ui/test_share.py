@@ -38,6 +38,7 @@ def _script() -> None:
     import streamlit as st
 
     from mda.ui.frame import share
+    from mda.ui.shell.share_box import share_box
 
     def broken() -> pd.DataFrame:
         raise AssertionError("made before it was asked for")
@@ -47,7 +48,7 @@ def _script() -> None:
     share.offer_table("numbers", pd.DataFrame({"a": [1, 2], "b": [0.1, None], "c": ["x,y", "\u202e<b>"]}))
     share.offer_table("broken", broken)
     with st.sidebar:
-        share.share_box(None)
+        share_box(None)
 
 
 def test_files_hold_what_was_offered(saved: Saved) -> None:

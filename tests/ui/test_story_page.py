@@ -18,7 +18,7 @@ from mda.studies.study import Study
 from mda.ui.frame import jobs_panel
 from mda.ui.frame.selection import View
 from mda.ui.home.findings import compared, main_change, told_attribution, told_experiment
-from mda.ui.home.story import Change, composition, effect, reliability, sentences, whose
+from mda.ui.words.story import Change, composition, effect, reliability, sentences, whose
 from pages import home, stopped_job, words
 
 REMOVAL = Change("remove", "top", 0.1, 400, 700)

@@ -8,8 +8,8 @@ from mda.heads.geometry import Head
 from mda.progress import time_left
 from mda.ui.frame.choices import nearest
 from mda.ui.frame.live import live_arms, live_tables, risen
-from mda.ui.frame.words import listed, plain, rounded
-from mda.ui.home.story import born_by_score, sentences
+from mda.ui.words.plain import listed, plain, rounded
+from mda.ui.words.story import born_by_score, sentences
 
 
 def test_markdown_shows_names_as_they_are() -> None:

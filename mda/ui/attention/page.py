@@ -21,7 +21,7 @@ from mda.ui.frame.choices import choose, switch
 from mda.ui.frame.models import model
 from mda.ui.frame.selection import View, put
 from mda.ui.frame.share import offer_table
-from mda.ui.frame.words import name_of
+from mda.ui.words.plain import name_of
 
 OFF = "off"
 _PANE = 420  # pixels below which two panes go one below the other

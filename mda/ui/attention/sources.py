@@ -14,7 +14,7 @@ from mda.studies.study import Study
 from mda.ui.attention.prompt import Prompt, read_prompt
 from mda.ui.frame.choices import carried, keep, parse_option, settle
 from mda.ui.frame.links import ROW, page_link
-from mda.ui.frame.words import plain
+from mda.ui.words.plain import plain
 
 LONGEST = 2048  # tokens
 PROMPT_LETTERS = 2000

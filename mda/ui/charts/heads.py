@@ -13,7 +13,7 @@ from mda.errors import UserError
 from mda.heads.geometry import Geometry, Head
 from mda.ui.charts.colours import GREY, RULE, SCORES, SIGNED, head_colour
 from mda.ui.charts.panels import Panels, StepAxis
-from mda.ui.frame.words import name_of
+from mda.ui.words.plain import name_of
 
 MOST_IN_FRONT = 6  # coloured lines that one panel can hold and be read
 _GRID_WIDE, _GRID_HIGH = 285, 480  # pixels that the squares may take

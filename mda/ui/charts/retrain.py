@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from mda.studies.retrains import BASELINE
 from mda.ui.charts.colours import GRID, arm_colours, translucent
 from mda.ui.charts.panels import Panels, StepAxis
-from mda.ui.frame.words import name_of
+from mda.ui.words.plain import name_of
 
 ONE_PANEL = 6  # arms beside the baseline that one panel can hold and be read
 _SHADED = "shaded: rows changed"

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from mda.heads.geometry import Head
 from mda.ui.charts.colours import CATEGORIES, GREY, GRID, RULE, head_colour
 from mda.ui.charts.panels import Panels, StepAxis
-from mda.ui.frame.words import rounded
+from mda.ui.words.plain import rounded
 
 _LABELLED = 16  # bars that have room for their number
 _LOSSES = (

@@ -17,7 +17,7 @@ from mda.studies.attributions import LOW_RELIABILITY
 from mda.ui.charts.colours import FAINT, GREY, GRID, PROMOTES, RULE, SUPPRESSES, arm_colours
 from mda.ui.charts.heads import add_heads, in_front
 from mda.ui.charts.panels import Panels, StepAxis
-from mda.ui.home.story import kind_ratios, times
+from mda.ui.words.story import kind_ratios, times
 
 _MOST_KINDS = 4  # those whose frequency differs most from that among all rows
 _SELECTED = {

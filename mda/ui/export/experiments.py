@@ -9,7 +9,7 @@ import pandas as pd
 from mda.evidence.compare import COMPARED_SCORES, summarise
 from mda.studies.retrains import BASELINE, Retrain
 from mda.ui.export.finding import Experiment
-from mda.ui.home.story import TOP, Change
+from mda.ui.words.story import TOP, Change
 from mda.workflows.compare import compare_schedules
 
 _SELECTIONS = (TOP, "bottom", "random", "matched-kind", "matched-repetition", "rows")

@@ -27,8 +27,8 @@ from mda.ui.export.finding import (
     Experiment,
     Finding,
 )
-from mda.ui.frame.words import name_of
-from mda.ui.home.story import born_by_score, whose
+from mda.ui.words.plain import name_of
+from mda.ui.words.story import born_by_score, whose
 
 _COLOURS = {ALL_ROWS: GREY, TOP: PROMOTES, BOTTOM: SUPPRESSES, RANDOM: SKY, SAME_KINDS: GREEN}
 _ACROSS = 4

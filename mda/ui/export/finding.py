@@ -10,7 +10,7 @@ import pandas as pd
 from mda.store.artefact import Manifest
 from mda.studies.attributions import Attribution
 from mda.studies.retrains import Retrain
-from mda.ui.home.story import Change
+from mda.ui.words.story import Change
 
 TOP, BOTTOM = "top 10 %", "bottom 10 %"
 RANDOM, SAME_KINDS = "random rows", "rows of the same kinds"

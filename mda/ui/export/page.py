@@ -16,9 +16,9 @@ from mda.ui.export.finding import Experiment, Finding, ShownRow
 from mda.ui.export.meaning import MEANING
 from mda.ui.export.sentences import headline, sentences
 from mda.ui.export.tables import csv, manifests, manifests_json, tables
-from mda.ui.frame.words import name_of, rounded
-from mda.ui.home.story import whose
 from mda.ui.text.row_text import legend_html, row_html
+from mda.ui.words.plain import name_of, rounded
+from mda.ui.words.story import whose
 
 MOST_TOKENS = 400  # of a row that are printed
 

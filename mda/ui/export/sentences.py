@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mda.ui.export.finding import TOP, Experiment, Finding
-from mda.ui.home import story
+from mda.ui.words import story
 
 
 def headline(finding: Finding) -> str:

@@ -10,7 +10,7 @@ from mda.studies.attributions import Attribution
 from mda.ui.frame.cached import attributions
 from mda.ui.frame.choices import choose
 from mda.ui.frame.selection import View, put
-from mda.ui.frame.words import plain
+from mda.ui.words.plain import plain
 
 _HELP = (
     "An attribution is one score for every training row of a range: how far training on it pushes what the probe "

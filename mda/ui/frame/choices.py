@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from mda.ui.frame.words import plain
+from mda.ui.words.plain import plain
 
 T = TypeVar("T")
 

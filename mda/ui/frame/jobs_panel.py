@@ -13,7 +13,7 @@ from mda.jobs.launch import ask_to_cancel, being_stopped, launch, resume, stoppi
 from mda.progress import time_left
 from mda.store.paths import read_only
 from mda.ui.frame.public import public
-from mda.ui.frame.words import plain
+from mda.ui.words.plain import plain
 
 Live = Callable[[Job], None]
 

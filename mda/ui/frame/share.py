@@ -1,33 +1,24 @@
-"""What a page offers to take along: its link, its figures, its tables and a finding, in one place of the sidebar.
-
-Nothing is rendered before somebody asks for it; then it is made in this process, without another host.
-"""
+"""What a page offers to take along: its figures and tables, under the names of their files."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from mda.studies.attributions import Attribution
-from mda.ui.frame.cached import attributions
 from mda.ui.frame.choices import carried
-from mda.ui.frame.links import here
-from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 
 _OFFERED = "offered"
-_PICTURES, _TABLES = "picture-format", "table-format"
+PICTURES = "picture-format"
+"""Key of the choice between PNG and SVG."""
 
 
 @dataclass
-class _Offered:
+class Offered:
     """Figures (each with what it shows) and tables of the page as it was drawn last, by name."""
 
     figures: dict[str, tuple[go.Figure, str]] = field(default_factory=dict)
@@ -36,7 +27,7 @@ class _Offered:
 
 def begin() -> None:
     """Forget what the page before offered."""
-    st.session_state[_OFFERED] = _Offered()
+    st.session_state[_OFFERED] = Offered()
 
 
 def chart(figure: go.Figure, name: str, alt: str, **settings: Any) -> Any:
@@ -45,12 +36,12 @@ def chart(figure: go.Figure, name: str, alt: str, **settings: Any) -> Any:
     name: what its file is called, and the widget's key. alt: what it shows, in a sentence, for those who do not
     see it. settings: of `st.plotly_chart`.
     """
-    _offered().figures[name] = figure, alt
+    offered().figures[name] = figure, alt
     config = {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {
-            "format": str(st.session_state.get(_PICTURES) or "PNG").lower(),
+            "format": str(st.session_state.get(PICTURES) or "PNG").lower(),
             "filename": file_name(name),
             "scale": 2,
         },
@@ -60,7 +51,7 @@ def chart(figure: go.Figure, name: str, alt: str, **settings: Any) -> Any:
 
 def offer_table(name: str, table: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
     """Offer a table (or what makes it) as CSV and Parquet under `Share`."""
-    _offered().tables[name] = table if callable(table) else lambda: table
+    offered().tables[name] = table if callable(table) else lambda: table
 
 
 def file_name(name: str) -> str:
@@ -69,99 +60,9 @@ def file_name(name: str) -> str:
     return "-".join([str(one) for one in chosen if one] + [name])
 
 
-def share_box(view: View | None) -> None:
-    """What gives link, finding, figures and tables; call when the page is drawn.
-
-    An expander and no popover: the Tab key reaches what is in a popover only after the whole page.
-    """
-    offered = _offered()
-    with st.expander("Share", icon=":material/ios_share:"), st.container(gap="xsmall"):
-        st.markdown("**This view as a link**")
-        st.code(here(), language=None)
-        if view is not None:
-            _finding_button(view)
-        if offered.figures:
-            st.markdown("**Figures**")
-            _format("The camera of a figure saves", _PICTURES, ["PNG", "SVG"])
-            for name in offered.figures:
-                _button(f"{name}.html", "text/html", partial(_html, offered, name, file_name(name)))
-        if offered.tables:
-            st.markdown("**Tables**")
-            parquet = _format("Tables are saved as", _TABLES, ["CSV", "Parquet"]) == "Parquet"
-            for name in offered.tables:
-                if parquet:
-                    _button(f"{name}.parquet", "application/octet-stream", partial(_parquet, offered, name))
-                else:
-                    _button(f"{name}.csv", "text/csv", partial(_csv, offered, name))
-
-
-def _offered() -> _Offered:
+def offered() -> Offered:
+    """What the page has offered so far."""
     if _OFFERED not in st.session_state:
         begin()
-    found: _Offered = st.session_state[_OFFERED]
+    found: Offered = st.session_state[_OFFERED]
     return found
-
-
-def _finding_button(view: View) -> None:
-    """The finding of the attribution that was looked at last, else of the study's newest."""
-    study = view.study
-    known = [
-        one for one in attributions(study.name) if one.manifest.spec["study"] == study.manifest.identity
-    ]  # and not those of an earlier study of this name
-    st.markdown("**Finding**")
-    if not known:
-        st.caption("A finding begins with an attribution, and this study has none yet.")
-        return
-    chosen = next((one for one in known if one.id == carried("attribution")), known[0])
-    st.caption(f"About: {plain(chosen.title)}.")
-    st.download_button(
-        "Export a finding",
-        partial(_finding, view, chosen),
-        f"{study.name}-{'-'.join(chosen.manifest.spec['heads'][:3])}-finding.html",
-        "text/html",
-        on_click="ignore",
-        icon=":material/download:",
-        help="One HTML file with figures, the strongest rows, retrains, settings, commands and data, which opens "
-        "anywhere without network.",
-    )
-
-
-def _format(label: str, key: str, options: list[str]) -> str:
-    return str(st.segmented_control(label, options, default=options[0], key=key, required=True))
-
-
-def _button(label: str, mime: str, make: Callable[[], str | bytes]) -> None:
-    """Saves under the label as the file's name, with study and head before it."""
-    st.download_button(
-        label, make, file_name(label), mime, key=f"save-{label}", type="tertiary", on_click="ignore",
-        icon=":material/download:",
-    )  # fmt: skip
-
-
-def _finding(view: View, attribution: Attribution) -> str:
-    # half a second of imports, for something that is rarely asked for
-    from mda.studies.retrains import list_retrains
-    from mda.ui.export.gather import gather, used_by
-    from mda.ui.export.page import finding_html
-
-    retrains = used_by(attribution, list_retrains(view.study.name))
-    return finding_html(gather(view.study, attribution, retrains))
-
-
-def _html(offered: _Offered, name: str, file: str) -> str:
-    """A page of its own that holds the figure and all that draws it. Runs outside the session, as all that makes
-    files: what it needs of the session is given."""
-    from mda.ui.export.document import figure_page
-
-    figure, about = offered.figures[name]
-    return figure_page(figure, file, about)
-
-
-def _csv(offered: _Offered, name: str) -> str:
-    return offered.tables[name]().to_csv(index=False)
-
-
-def _parquet(offered: _Offered, name: str) -> bytes:
-    held = io.BytesIO()
-    offered.tables[name]().to_parquet(held, index=False)
-    return held.getvalue()

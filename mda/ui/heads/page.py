@@ -9,18 +9,17 @@ from mda.heads.scores import HEAD_SCORES
 from mda.jobs.files import ACTIVE
 from mda.studies.study import Study
 from mda.ui.charts.heads import clicked_head, clicked_step, grid_figure, history_figure
-from mda.ui.frame.cached import head_table, model_table
+from mda.ui.frame.cached import born_heads, head_table, model_table
 from mda.ui.frame.choices import choose
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
 from mda.ui.frame.links import ATTENTION, INFLUENCE, page_link
-from mda.ui.frame.page import may_write, stale_note
+from mda.ui.frame.notes import may_write, stale_note
 from mda.ui.frame.selection import View, put
 from mda.ui.frame.share import chart, offer_table
-from mda.ui.frame.words import SCORE_MEANINGS, name_of
-from mda.ui.heads.born import born_heads
 from mda.ui.heads.formulas import FORMULAS, SYMBOLS
 from mda.ui.heads.tables import birth_table, chosen_head, nearest_scored, scores_of
-from mda.ui.home.story import born_by_score
+from mda.ui.words.plain import SCORE_MEANINGS, name_of
+from mda.ui.words.story import born_by_score
 from mda.workflows.head_scores import HeadsRequest, scored_study
 
 _GRID_PIXELS = 400  # the squares' size is in pixels, so the grid's is too

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mda.heads.geometry import Head
 from mda.heads.scores import HEAD_SCORES
-from mda.ui.frame.words import BORN_AS, name_of
+from mda.ui.words.plain import BORN_AS, name_of
 
 
 def birth_table(born: pd.DataFrame) -> pd.DataFrame:

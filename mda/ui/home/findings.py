@@ -16,7 +16,7 @@ from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
 from mda.ui.frame.cached import attributions, retrains
 from mda.ui.frame.selection import PROBE_SCORES, View
-from mda.ui.home.story import TOP, Change
+from mda.ui.words.story import TOP, Change
 from mda.workflows.compare import compare_schedules
 
 TOP_FRACTION = 0.1

@@ -11,12 +11,11 @@ from mda.studies.study import Study
 from mda.ui.charts.colours import head_colour
 from mda.ui.charts.heads import head_curves
 from mda.ui.charts.story import spark_svg
-from mda.ui.frame.cached import attributions, head_table, retrains
+from mda.ui.frame.cached import attributions, born_heads, head_table, retrains
 from mda.ui.frame.links import STORY, page_link
 from mda.ui.frame.public import public
 from mda.ui.frame.selection import likely_head
-from mda.ui.frame.words import plain
-from mda.ui.heads.born import born_heads
+from mda.ui.words.plain import plain
 
 
 def gallery(names: list[str], shown: str) -> None:

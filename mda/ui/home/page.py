@@ -11,13 +11,13 @@ from mda.ui.charts.story import story_figure
 from mda.ui.frame.cached import head_table
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
 from mda.ui.frame.live import live_tables, risen
-from mda.ui.frame.page import READ_ONLY_NOTE, stale_note
+from mda.ui.frame.notes import READ_ONLY_NOTE, stale_note
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 from mda.ui.home.findings import told_attribution
 from mda.ui.home.gallery import gallery
 from mda.ui.home.parts import birth_part, effect_part, next_part, rows_part, trust_part
-from mda.ui.home.story import facts_line
+from mda.ui.words.plain import plain
+from mda.ui.words.story import facts_line
 from mda.workflows.demo import DemoRequest
 from mda.workflows.head_scores import scored_study
 

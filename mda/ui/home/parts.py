@@ -9,13 +9,11 @@ import streamlit as st
 
 from mda.studies.attributions import Attribution
 from mda.ui.charts.story import agreement_figure, composition_figure, effect_figure, story_figure
-from mda.ui.frame.cached import head_table, model_table
+from mda.ui.frame.cached import born_heads, head_table, model_table
 from mda.ui.frame.links import ATTENTION, HEADS, INFLUENCE, RETRAIN, page_link
-from mda.ui.frame.page import told
+from mda.ui.frame.notes import told
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
-from mda.ui.frame.words import name_of
-from mda.ui.heads.born import born_heads
 from mda.ui.home.findings import (
     MOST_ROWS,
     TOP_GROUP,
@@ -25,7 +23,8 @@ from mda.ui.home.findings import (
     rows_made_of,
     told_experiment,
 )
-from mda.ui.home.story import born_by_score, composition, effect, reliability, sentences, whose
+from mda.ui.words.plain import name_of
+from mda.ui.words.story import born_by_score, composition, effect, reliability, sentences, whose
 
 
 def birth_part(view: View) -> None:

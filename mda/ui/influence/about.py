@@ -10,8 +10,8 @@ import streamlit as st
 
 from mda.studies.attributions import LOW_RELIABILITY, Attribution
 from mda.studies.study import Study
-from mda.ui.frame.page import stale_note
-from mda.ui.frame.words import plain
+from mda.ui.frame.notes import stale_note
+from mda.ui.words.plain import plain
 
 _FORMULA = r"""
 A row's score estimates how much one more small training step on it would move the **probe**: a number $f$

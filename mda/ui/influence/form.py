@@ -12,16 +12,15 @@ import streamlit as st
 
 from mda.curvature.registry import CURVATURES, find_curvature
 from mda.errors import UserError
-from mda.evidence.births import births
 from mda.heads.geometry import Head
 from mda.probes.probes import PROBES
 from mda.progress import time_left
 from mda.studies.attributions import Attribution, curvature_words
 from mda.studies.study import Study
-from mda.ui.frame.cached import attributions, head_table
+from mda.ui.frame.cached import attributions, born_heads
 from mda.ui.frame.jobs_panel import start_job
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
+from mda.ui.words.plain import plain
 from mda.workflows.attribution_task import AttributeRequest
 from mda.workflows.registry import checked
 
@@ -38,11 +37,10 @@ class Proposal:
     born: float | None
 
 
-def propose(study: Study, head: str, score: str, heads: pd.DataFrame) -> Proposal:
+def propose(study: Study, head: str, score: str, born: pd.DataFrame) -> Proposal:
     """The two checkpoints up to the birth of the head (as `score` shows it) and the rows of the steps about it;
-    without a birth, the last checkpoint and every training row."""
-    found = births(heads)
-    mine = found[(found["score"] == score) & found["birth_step"].notna()]
+    without a birth, the last checkpoint and every training row. born: the table of `evidence.births`."""
+    mine = born[(born["score"] == score) & born["birth_step"].notna()]
     mine = mine[[f"L{layer}H{index}" == head for layer, index in zip(mine["layer"], mine["head"], strict=True)]]
     if mine.empty:
         return Proposal([study.steps[-1]], (0, study.facts.trained), None)
@@ -75,7 +73,7 @@ def rows_passed(rows: int, steps: int, curvature: str, fit_rows: int) -> int:
 def attribution_form(view: View) -> bool:
     """Ask what to attribute, say what it amounts to, and start it as a job; whether it was started just now."""
     study, size = view.study, view.study.facts.batch_size
-    proposed = propose(study, str(view.head), view.score, head_table(study.name))
+    proposed = propose(study, str(view.head), view.score, born_heads(study.name))
     if proposed.born is not None:
         st.caption(f"Filled in around the birth of {view.head}, near step {proposed.born:,.0f}.")
     left, right = st.columns(2)

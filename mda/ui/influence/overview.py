@@ -18,9 +18,9 @@ from mda.ui.frame.choices import keep, parse_option, settle
 from mda.ui.frame.public import public
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
-from mda.ui.frame.words import name_of, plain
 from mda.ui.influence import reads
 from mda.ui.influence.query import end_size
+from mda.ui.words.plain import name_of, plain
 
 PARTS = {
     "scores": "Scores and repetition",

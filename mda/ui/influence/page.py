@@ -17,10 +17,9 @@ from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.cached import scores
 from mda.ui.frame.choices import keep, settle
 from mda.ui.frame.jobs_panel import job_area, newest_job
-from mda.ui.frame.page import may_write
+from mda.ui.frame.notes import may_write
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import offer_table
-from mda.ui.frame.words import listed, plain
 from mda.ui.influence import overview
 from mda.ui.influence.about import doubts, explanation, trust
 from mda.ui.influence.filters import Shown, clear_filters, filter_bar, filters_set, share_control, show_all
@@ -31,6 +30,7 @@ from mda.ui.influence.reads import ranking as ranking_of
 from mda.ui.influence.search import has_text
 from mda.ui.text.row_cards import row_card
 from mda.ui.text.row_text import legend_html
+from mda.ui.words.plain import listed, plain
 
 _COMPARED_PIXELS = 600
 

@@ -12,8 +12,8 @@ from mda.studies.attributions import Attribution
 from mda.studies.retrains import Retrain
 from mda.ui.frame.choices import keep, settle
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment, experiment_key, titles
+from mda.ui.words.plain import plain
 
 MOST_AT_FIRST = 6  # experiments that a page begins with
 _WANTED, _OFFERED = "retrains-wanted", "arms-offered"

@@ -16,9 +16,9 @@ from mda.ui.charts.retrain import CurvesPanel, curves_figure, heads_figure
 from mda.ui.frame import share
 from mda.ui.frame.choices import choose, keep, parse_option, settle
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import name_of
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment, colours_of, titles
 from mda.ui.retrain.reads import drawn, head_curves, model_curves
+from mda.ui.words.plain import name_of
 from mda.workflows.compare import baselines_of
 
 MOST_PANELS = 4

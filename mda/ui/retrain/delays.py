@@ -14,10 +14,10 @@ from mda.ui.charts.delays import DelayLine, delay_words, delays_figure, dose_fig
 from mda.ui.frame import share
 from mda.ui.frame.choices import keep, nearest, parse_option, settle
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import name_of, plain
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment, colours_of, titles
 from mda.ui.retrain.findings import dose_finding, few_replicates, finding
 from mda.ui.retrain.reads import drawn
+from mda.ui.words.plain import name_of, plain
 
 MOST_SENTENCES = 4
 _ABOUT_DELAY = (

@@ -14,12 +14,12 @@ from mda.studies.retrains import Retrain
 from mda.studies.study import Study
 from mda.ui.frame import share
 from mda.ui.frame.links import INFLUENCE, page_link
-from mda.ui.frame.words import plain
 from mda.ui.retrain.cost import duration
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment, about, titles
 from mda.ui.retrain.plan import rows_text
 from mda.ui.retrain.reads import changed_rows
 from mda.ui.retrain.rows import rows_area, with_kinds
+from mda.ui.words.plain import plain
 
 MOST_LINKS = 4
 

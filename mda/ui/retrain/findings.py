@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mda.ui.charts.delays import DelayLine, delay_words
-from mda.ui.frame.words import listed, plain
 from mda.ui.retrain.experiments import CONTROLS, Experiment
+from mda.ui.words.plain import listed, plain
 
 FEW = 5  # replicates below which a bootstrap interval is plainly too narrow
 

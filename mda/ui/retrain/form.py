@@ -14,9 +14,8 @@ from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
 from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.links import INFLUENCE, page_link
-from mda.ui.frame.page import stale_note
+from mda.ui.frame.notes import stale_note
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment
 from mda.ui.retrain.outlook import outlook
 from mda.ui.retrain.plan import (
@@ -33,6 +32,7 @@ from mda.ui.retrain.plan import (
     start_steps,
 )
 from mda.ui.retrain.rows import planned_rows
+from mda.ui.words.plain import plain
 
 _SCORES, _HAND = "an attribution", "hand"
 _SHARES = ("1", "2", "5", "10", "20", "50")

@@ -11,12 +11,12 @@ from mda.jobs.files import ACTIVE, Job
 from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
 from mda.ui.frame.jobs_panel import start_job
-from mda.ui.frame.words import plain
 from mda.ui.retrain.choice import want
 from mda.ui.retrain.cost import building_pace, duration, measured_pace
 from mda.ui.retrain.experiments import SELECTION_NAMES, amount
 from mda.ui.retrain.plan import planned_keys, stored_arms
 from mda.ui.retrain.rows import planned_rows, rows_area
+from mda.ui.words.plain import plain
 from mda.workflows.retrain import RetrainRequest, RetrainsRequest
 
 FEW_ROWS = 50  # rows below which an arm rarely moves anything

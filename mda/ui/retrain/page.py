@@ -15,9 +15,8 @@ from mda.ui.frame.cached import attributions as attributions_of
 from mda.ui.frame.cached import retrains
 from mda.ui.frame.choices import keep, settle
 from mda.ui.frame.jobs_panel import job_area
-from mda.ui.frame.page import may_write
+from mda.ui.frame.notes import may_write
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 from mda.ui.retrain.choice import choose_arms, choose_experiments
 from mda.ui.retrain.curves import curves_area
 from mda.ui.retrain.delays import delays_area
@@ -28,6 +27,7 @@ from mda.ui.retrain.outlook import launch_button
 from mda.ui.retrain.plan import LONGEST_ROWS, missing_baselines
 from mda.ui.retrain.reads import comparison
 from mda.ui.retrain.watch import live_curves, retraining_job
+from mda.ui.words.plain import plain
 from mda.workflows.compare import baseline_command, baselines_of
 
 _PICKED_OF = "picked-of"  # the study of the picked rows, as on the page of influence

@@ -16,9 +16,9 @@ from mda.ui.charts.retrain import arms_figure
 from mda.ui.frame.cached import retrains
 from mda.ui.frame.live import live_arms
 from mda.ui.frame.selection import View
-from mda.ui.frame.words import plain
 from mda.ui.retrain.plan import stored_arms
 from mda.ui.retrain.reads import run_curves
+from mda.ui.words.plain import plain
 from mda.workflows.registry import checked
 from mda.workflows.retrain import RetrainRequest
 

@@ -18,10 +18,9 @@ from mda.ui.frame.attribution import choose_attribution
 from mda.ui.frame.cached import attributions, head_table, retrains, scores
 from mda.ui.frame.choices import switch
 from mda.ui.frame.links import ATTENTION, INFLUENCE, page_link
-from mda.ui.frame.page import stale_note
+from mda.ui.frame.notes import stale_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
-from mda.ui.frame.words import name_of, plain, rounded
 from mda.ui.row.choice import rank_controls, row_controls, settle_row
 from mda.ui.row.history import covering, scores_by_head, scores_by_step
 from mda.ui.row.losses import MOST_CHECKPOINTS, looked_at, losses_at
@@ -30,6 +29,7 @@ from mda.ui.row.related import retrains_area, sharing_area
 from mda.ui.text.row_reads import RowText, row_text, token_influence
 from mda.ui.text.row_text import legend_html, row_html
 from mda.ui.text.visible import visible
+from mda.ui.words.plain import name_of, plain, rounded
 
 _LONG = 6000  # letters of a text that scrolls in a box of its own
 _BOX_PIXELS = 420

@@ -15,11 +15,11 @@ from mda.studies.attributions import Attribution
 from mda.studies.retrains import Retrain
 from mda.studies.study import Study
 from mda.ui.frame.links import RETRAIN, page_link
-from mda.ui.frame.words import listed, name_of, plain, rounded
 from mda.ui.row.history import Change, changes
 from mda.ui.text.row_cards import row_anchor
 from mda.ui.text.row_reads import RowText
 from mda.ui.text.row_text import run_html
+from mda.ui.words.plain import listed, name_of, plain, rounded
 
 MOST_SHARING = 12
 _RUN_TOKENS = 24  # of a shared span, before it is cut

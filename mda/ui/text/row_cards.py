@@ -11,9 +11,9 @@ import streamlit as st
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study
 from mda.ui.frame.links import href
-from mda.ui.frame.words import rounded
 from mda.ui.text.row_reads import row_text, token_influence
 from mda.ui.text.row_text import row_html
+from mda.ui.words.plain import rounded
 
 FIRST_TOKENS = 400  # of a long row, before somebody asks for all
 

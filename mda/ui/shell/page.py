@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import streamlit as st
 
-from mda.errors import UserError
 from mda.store.paths import read_only
-from mda.studies.study import Study
 from mda.ui.frame import links, share
 from mda.ui.frame.choices import enter
 from mda.ui.frame.jobs_panel import sidebar_jobs
-from mda.ui.frame.public import public
+from mda.ui.frame.notes import READ_ONLY_NOTE, told
 from mda.ui.frame.selection import View, choose_view
-from mda.ui.frame.words import plain
+from mda.ui.shell.share_box import share_box
 
 PAGES = {
     "Story": (links.STORY, ":material/auto_stories:"),
@@ -27,7 +24,6 @@ PAGES = {
     "Retrain": (links.RETRAIN, ":material/science:"),
 }
 _SETTLED: set[str] = set()  # pages that have run in this process
-READ_ONLY_NOTE = "This explorer is read-only: it shows what was computed and starts nothing."
 
 
 def run_page(title: str, body: Callable[[View], None], without_study: Callable[[], None] | None = None) -> None:
@@ -50,7 +46,7 @@ def run_page(title: str, body: Callable[[View], None], without_study: Callable[[
                 st.info("There is no study yet. The first page builds the demo by itself.")
                 links.page_link(links.STORY, "Go to the first page")
         with for_share:
-            share.share_box(view)
+            share_box(view)
     _settle_memory(title)
 
 
@@ -64,15 +60,6 @@ def _settle_memory(title: str) -> None:
         _SETTLED.add(title)
         gc.collect()
         gc.freeze()
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Show a UserError as its sentence."""
-    try:
-        yield
-    except UserError as error:
-        st.error(plain(public(str(error))))
 
 
 def _sidebar() -> tuple[View | None, st.delta_generator.DeltaGenerator]:
@@ -90,20 +77,3 @@ def _sidebar() -> tuple[View | None, st.delta_generator.DeltaGenerator]:
                 st.caption(READ_ONLY_NOTE)
             sidebar_jobs()
     return view, for_share
-
-
-def may_write() -> bool:
-    """Whether work can be started here; where not, say so in place of the form that would."""
-    if read_only():
-        st.info(READ_ONLY_NOTE)
-        return False
-    return True
-
-
-def stale_note(made_for: object, study: Study, what: str) -> None:
-    """Warn where a result belongs to an earlier study of the same name."""
-    if made_for != study.manifest.identity:
-        st.warning(
-            f"{what} was made for an earlier study named '{plain(study.name)}', so its rows may not be these. "
-            "Make it again."
-        )

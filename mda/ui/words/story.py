@@ -18,7 +18,7 @@ from mda.evidence.enrichment import ALL_ROWS
 from mda.heads.geometry import Head
 from mda.studies.attributions import LOW_RELIABILITY
 from mda.studies.study import Study
-from mda.ui.frame.words import BORN_AS, listed, name_of, plain
+from mda.ui.words.plain import BORN_AS, listed, name_of, plain
 
 MOST_TOLD = 3  # heads of one kind that a sentence names
 TOP = "top"

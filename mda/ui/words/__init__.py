@@ -1,0 +1,1 @@
+"""What the pages say: names, numbers and sentences, made from data and safe to show."""
