@@ -38,7 +38,7 @@ def test_the_form_says_what_it_will_do_and_does_that(launched: list, attribution
 @pytest.mark.usefixtures("cache")
 def test_several_fractions_and_selections(launched: list) -> None:
     at = opened()
-    at.multiselect(key="fractions").set_value(["10", "20"]).run()
+    at.text_input(key="fractions").set_value("10, 20").run()
     at.session_state["selections-True"] = ["top", "bottom"]
     at.run()
     assert "**15 arms**, one after another: 4 that remove **2 or 5 of the window's 24 rows**" in plain(at)
@@ -50,10 +50,10 @@ def test_several_fractions_and_selections(launched: list) -> None:
 @pytest.mark.usefixtures("cache")
 def test_nonsense_in_the_form_is_one_sentence() -> None:
     at = opened()
-    at.session_state["fractions"] = ["ten"]
+    at.session_state["fractions"] = "ten"
     at.run()
     assert "'ten' is no share" in plain(at)
-    at.session_state["fractions"] = ["10"]
+    at.session_state["fractions"] = "10"
     at.session_state["selections-True"] = []
     at.run()
     assert "Choose at least one selection" in plain(at)
@@ -117,7 +117,7 @@ def test_rerun_with_changes_fills_the_form(attribution: str) -> None:
         retrain(RetrainRequest.model_validate(arm), Progress())
     at = go(PAGE, head="L0H0")
     every = group_retrains(list_retrains("demo"), [], Study.open("demo").manifest.identity)
-    at.multiselect(key="retrains").set_value([one.key for one in every]).run()
+    at.button_group(key="retrains").set_value([one.key for one in every]).run()
     button(at, "Duplicate 4 rows").click().run()
     assert not at.exception
     assert at.text_input(key="picked").value == "41:44,50"

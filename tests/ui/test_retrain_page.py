@@ -88,7 +88,7 @@ def test_the_comparison_tells_delays_their_controls_and_doses() -> None:
     at = go(PAGE, **HEAD)
     assert not at.exception
     said = plain(at)
-    assert at.multiselect(key="retrains").value  # both fractions of the newest kind
+    assert at.button_group(key="retrains").value  # both fractions of the newest kind
     assert "Removing the top 20 % of rows delays the birth of L1H0 + L1H1 by" in said
     assert "as many random rows +" in said
     assert "Each further per cent of the rows shifts the birth of L1H0 + L1H1 by" in said
@@ -112,9 +112,9 @@ def test_single_arms_can_be_left_out_and_the_address_says_so() -> None:
     assert "Arms: 2 of 5" in popovers(at)
     assert "as many random rows" not in plain(at)
     (address,) = [at.query_params["arms"]] if isinstance(at.query_params["arms"], str) else at.query_params["arms"]
-    again = go(PAGE, arms=address, retrains=",".join(at.multiselect(key="retrains").value), **HEAD)
+    again = go(PAGE, arms=address, retrains=",".join(at.button_group(key="retrains").value), **HEAD)
     assert "Arms: 2 of 5" in popovers(again)
-    at.multiselect(key="retrains").set_value(at.multiselect(key="retrains").value[:1]).run()
+    at.button_group(key="retrains").set_value(at.button_group(key="retrains").value[:1]).run()
     assert not at.exception
     assert "Dose and response" not in plain(at)
 
@@ -127,7 +127,7 @@ def test_experiments_of_different_schedules_are_told_and_shown_side_by_side(attr
     retrain(RetrainRequest.model_validate({**window, **chosen, "action": "remove"}), Progress())
     at = go(PAGE, **HEAD)
     every = group_retrains(list_retrains("demo"), [], Study.open("demo").manifest.identity)
-    at.multiselect(key="retrains").set_value([one.key for one in every]).run()
+    at.button_group(key="retrains").set_value([one.key for one in every]).run()
     assert not at.exception
     assert "2 different windows or schedules" in plain(at)
     assert "share only the axis of steps" in plain(at)
@@ -158,7 +158,7 @@ def test_the_comparison_says_what_it_shows() -> None:
     at = go(PAGE, **HEAD)
     assert not at.exception
     said = plain(at)
-    assert "Remove 20 % by prefix matching of L1H1, steps 10 to 16" in str(at.multiselect(key="retrains").options)
+    assert "Remove 20 % by prefix matching of L1H1, steps 10 to 16" in str(at.button_group(key="retrains").options)
     assert "rank agreement (Spearman)" in said
     assert "**Curves**" in said
     for shown in ("heads", "losses", "icl", "head"):
@@ -173,7 +173,7 @@ def test_unknown_retrains_in_the_address_are_told() -> None:
     run = next(one for one in list_retrains("demo") if one.attribution)
     at = go(PAGE, retrains=f"{run.id},nothing", **HEAD)
     assert "There is no retrain nothing here" in plain(at)
-    assert len(at.multiselect(key="retrains").value) == 1  # the experiment of the one that is there
+    assert len(at.button_group(key="retrains").value) == 1  # the experiment of the one that is there
     at = go(PAGE, retrains="![x](http://example.org/x.png)", arms="a.b", of="L9H9", shown="no", **HEAD)
     assert not at.exception
     assert "![x]" not in words(at)
@@ -182,7 +182,7 @@ def test_unknown_retrains_in_the_address_are_told() -> None:
 @pytest.mark.usefixtures("cache")
 def test_no_experiment_chosen() -> None:
     at = go(PAGE, **HEAD)
-    at.multiselect(key="retrains").set_value([]).run()
+    at.button_group(key="retrains").set_value([]).run()
     assert "Choose at least one experiment" in plain(at)
     assert not at.exception
 
@@ -213,7 +213,7 @@ def test_without_its_attribution_a_retrain_is_still_shown(cache: Path) -> None:
     shutil.rmtree(cache / "demo" / "attributions")
     at = go(PAGE, **HEAD)
     assert not at.exception
-    assert "by an attribution that is gone" in str(at.multiselect(key="retrains").options)
+    assert "by an attribution that is gone" in str(at.button_group(key="retrains").options)
     assert "attribution that chose rows is gone" in plain(at)
 
 

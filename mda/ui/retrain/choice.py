@@ -50,9 +50,8 @@ def choose_experiments(
     named = _long_titles(experiments)
     _follow_launch(by_key)
     _drop_strangers("retrains", by_key, default)
-    chosen = st.multiselect(
-        "Experiments", list(by_key), key="retrains", format_func=lambda key: named[key],
-        placeholder="Choose one or more experiments",
+    chosen = st.pills(
+        "Experiments", list(by_key), selection_mode="multi", key="retrains", format_func=lambda key: named[key],
         help="An experiment is a selection of rows and its controls, in the same window and all replicates. Each "
         "arm is held against the baseline of its own replicate, which is found by itself.",
     )  # fmt: skip

@@ -35,7 +35,6 @@ from mda.ui.retrain.rows import planned_rows
 from mda.ui.words.plain import plain
 
 _SCORES, _HAND = "an attribution", "hand"
-_SHARES = ("1", "2", "5", "10", "20", "50")
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _who_chooses(view: View, like: Retrain | None) -> Chosen | None:
 
 def _what(
     study: Study, chosen: Chosen, like: Retrain | None, model: Experiment | None
-) -> tuple[str, list[str], list[str], int]:
+) -> tuple[str, str, list[str], int]:
     """Action, percentages of the window as typed, selections and the number of replicates."""
     suffix = f"-{like.id}" if like else ""
     row = st.container(horizontal=True)
@@ -146,13 +145,13 @@ def _what(
         help="Removed rows keep their place with weight 0, duplicated ones count twice: batches and order stay "
         "as they were.",
     )  # fmt: skip
-    fractions: list[str] = []
+    fractions = ""
     if chosen.rows is None:
         begin = f"{100 * model.fraction:g}" if model and model.fraction else "10"
-        fractions = row.multiselect(
-            "Share of the window's rows (%)", list(dict.fromkeys([*_SHARES, begin])), [begin],
-            key=f"fractions{suffix}", accept_new_options=True, width=320,
-            help="One or several, any number from 0.01 to 50. With several the page shows how the delay grows.",
+        fractions = row.text_input(
+            "Share of the window's rows (%)", begin, key=f"fractions{suffix}", max_chars=100, width=240,
+            help="One or several, as in 5, 10, 20, each from 0.01 to 50. With several the page shows how the delay "
+            "grows.",
         )  # fmt: skip
     count = row.number_input(
         "Replicates", 1, 20, max(map(len, model.arms.values())) if model else 3, width=140,

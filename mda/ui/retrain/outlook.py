@@ -38,21 +38,19 @@ def outlook(study: Study, found: Sequence[Retrain], arms: Sequence[RetrainReques
         )
     if new:
         st.markdown(f":material/schedule: {_how_long(study, found, new)}")
-        launch_button("Retrain", study, arms, job, primary=True)
+        launch_button("Retrain", study, arms, job)
     else:
         st.success("All of these arms exist already.")
         st.button("Compare them", on_click=want, args=(planned_keys(arms, study),))
     _which(study, changing)
 
 
-def launch_button(
-    label: str, study: Study, arms: Sequence[RetrainRequest], job: Job | None, primary: bool
-) -> None:
+def launch_button(label: str, study: Study, arms: Sequence[RetrainRequest], job: Job | None) -> None:
     """A button that trains the arms in one job; it rests while another one of the study is under way."""
     busy = job is not None and job.state in ACTIVE
     request = RetrainsRequest(arms=tuple(arms)).model_dump(mode="json")
     st.button(
-        label, type="primary" if primary else "secondary", on_click=_start, disabled=busy,
+        label, icon=":material/play_arrow:", on_click=_start, disabled=busy,
         args=(request, study.name, planned_keys(arms, study)),
         help="Retraining of this study is under way; wait for it, or cancel it." if busy else None,
     )  # fmt: skip

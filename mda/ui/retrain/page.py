@@ -143,5 +143,5 @@ def _tell_lacking(view: View, lacking: Sequence[Retrain], job: Job | None) -> No
     if needed and not read_only():
         with st.container(horizontal=True, vertical_alignment="center"):
             label = "Train the missing baseline" + (f"s ({len(needed)})" if len(needed) > 1 else "")
-            launch_button(label, view.study, needed, job, primary=False)
+            launch_button(label, view.study, needed, job)
             st.caption(f"or `{baseline_command(mine[0])}`")

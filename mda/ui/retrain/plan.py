@@ -86,10 +86,10 @@ def looks_every(steps: int) -> int:
     return max(step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000) if step <= wanted)
 
 
-def parse_fractions(texts: Sequence[str]) -> list[float]:
+def parse_fractions(text: str) -> list[float]:
     """Shares of the window's rows from percentages as they are typed, ascending. Raises UserError otherwise."""
     found = set()
-    for part in " ".join(texts).replace(",", " ").replace("%", " ").split():
+    for part in text.replace(",", " ").replace("%", " ").split():
         try:
             percent = float(part)
         except ValueError:

@@ -110,7 +110,7 @@ def legend_html(spans: bool, influence: bool) -> str:
         )
     parts.append("↵ line break of the text")
     parts.append("point at a token for its figures")
-    return f'<div style="{_SMALL}; opacity: 0.85">{" · ".join(parts)}</div>'
+    return f'<div style="{_SMALL}">{" · ".join(parts)}</div>'
 
 
 def shown(piece: str, breaks: bool = True) -> str:
