@@ -9,6 +9,7 @@ import streamlit as st
 
 from mda.heads.geometry import Head
 from mda.probes.probes import PROBES
+from mda.studies.attributions import Attribution
 from mda.studies.study import Study, list_studies
 from mda.ui.frame.cached import attributions, head_table
 from mda.ui.frame.choices import choose, choose_step
@@ -60,17 +61,19 @@ def choose_view() -> View | None:
 
 
 def _begin_with(study: Study) -> tuple[str, str]:
-    """Head and probe of a first visit: those of the attribution that the URL names, else of one about the likely
-    head, else of the newest."""
-    likely, known = likely_head(study, head_table(study.name)), attributions(study.name)
-    named = [one for one in known if one.id == st.query_params.get("attribution")]
-    asked = next((one for one in [*named, *known] if named or likely in one.manifest.spec["heads"]), None)
-    if asked is None and known:
-        asked = known[0]
-    if asked is None:
-        return likely, next(iter(PROBES))
-    heads = asked.manifest.spec["heads"]
-    return likely if likely in heads else heads[0], asked.manifest.spec["probe"]
+    """Head and probe of a first visit: those of the attribution that the URL names, else of the newest about the
+    likely head (with the default probe, if there is one), else of the newest; without any, the likely head."""
+    likely, probe = likely_head(study, head_table(study.name)), next(iter(PROBES))
+    known = attributions(study.name)
+    if not known:
+        return likely, probe
+
+    def fit(one: Attribution) -> tuple[bool, bool, bool]:
+        spec = one.manifest.spec
+        return one.id == st.query_params.get("attribution"), likely in spec["heads"], spec["probe"] == probe
+
+    asked = max(known, key=fit).manifest.spec  # of equals the first, which is the newest
+    return likely if likely in asked["heads"] else asked["heads"][0], asked["probe"]
 
 
 def put(**choices: str | int | None) -> None:

@@ -28,7 +28,7 @@ def choose_experiments(
     view: View, experiments: Sequence[Experiment], found: Sequence[Retrain], attributions: Sequence[Attribution]
 ) -> list[Experiment]:
     """The chosen experiments, whole."""
-    by_key = {one.key: one for one in experiments}
+    by_key = {one.key: one for one in _in_series(experiments)}
     default = _default(view, experiments, attributions)
     of_run = {one.id: experiment_key(one) for one in found}
     unknown: list[str] = []
@@ -125,6 +125,12 @@ def _default(view: View, experiments: Sequence[Experiment], attributions: Sequen
     first = next((one for one in fitting if one.shared["action"] == "remove"), fitting[0])
     series = [one for one in fitting if one.series == first.series and one.fraction is not None]
     return [one.key for one in sorted(series, key=lambda one: one.fraction or 0)[:MOST_AT_FIRST]] or [first.key]
+
+
+def _in_series(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """Those that differ in their fraction alone beside each other, ascending; the newest series first."""
+    series = list(dict.fromkeys(one.series for one in experiments))
+    return sorted(experiments, key=lambda one: (series.index(one.series), one.fraction or 0))
 
 
 def _follow_launch(by_key: dict[str, Experiment]) -> None:

@@ -150,8 +150,8 @@ def _what(
         begin = f"{100 * model.fraction:g}" if model and model.fraction else "10"
         fractions = row.text_input(
             "Share of the window's rows (%)", begin, key=f"fractions{suffix}", max_chars=100, width=240,
-            help="One or several, as in 5, 10, 20, each from 0.01 to 50. With several the page shows how the delay "
-            "grows.",
+            help="One or several, as in 5, 10, 20, each from 0.01 to 50. With several the page shows how the "
+            "delay grows.",
         )  # fmt: skip
     count = row.number_input(
         "Replicates", 1, 20, max(map(len, model.arms.values())) if model else 3, width=140,
