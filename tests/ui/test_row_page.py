@@ -73,6 +73,7 @@ def test_a_scored_row_tells_place_rank_text_and_relatives(
     assert "rgba(" in shown  # influence of tokens
     assert [part.value for part in at.subheader if part.value != "MDA explorer"] == [
         "Influence through each head",
+        "Where L1H1 looks in it",
         "Through training",
         "Retrains that changed it",
         "Rows that share its spans",
@@ -300,3 +301,13 @@ def test_the_table_of_spans_agrees_with_the_text(cache: Path, attribution: str, 
     assert table["tokens"].tolist() == [span.length for span in spans]
     assert table["starts at"].tolist() == [", ".join(map(str, span.starts)) for span in spans]
     assert table["periods"].tolist() == [", ".join(map(str, span.gaps)) for span in spans]
+
+
+def test_the_head_can_be_watched_on_the_row(cache: Path, attribution: str) -> None:
+    at = read(attribution, row="57", step="10")
+    assert not at.get("bidi_component")
+    at.toggle(key="attention").set_value(True).run()
+    assert not at.exception
+    assert at.get("bidi_component")
+    assert at.query_params["attention"] in ("yes", ["yes"])
+    assert not read(attribution, row="57", step="10", attention="yes").exception

@@ -12,10 +12,11 @@ from mda.heads.geometry import Head
 from mda.heads.one_head import head_pattern
 from mda.heads.sparse import strongest_keys
 from mda.studies.study import Study
-from mda.ui.attention.patterns import patterns_at, pictures_at
-from mda.ui.attention.sources import TokenSequence, choose_sequence
+from mda.ui.attention.frames import TokenSequence, frames_at
+from mda.ui.attention.patterns import pictures_at
+from mda.ui.attention.sources import choose_sequence
 from mda.ui.attention.thumbnails import thumbnails
-from mda.ui.attention.viewer import STRONGEST, Frames, attention_viewer
+from mda.ui.attention.viewer import STRONGEST, attention_viewer
 from mda.ui.frame.cached import head_table
 from mda.ui.frame.choices import choose, switch
 from mda.ui.frame.models import model
@@ -95,30 +96,8 @@ def _panes(view: View, sequence: TokenSequence, other: tuple[Head | None, int | 
     grid = st.grid(len(panes), min_column_width=_PANE, gap="medium")
     for number, (head, frames_of, selected) in enumerate(panes):
         with grid.cell():
-            frames = _frames(view, head, frames_of, sequence)
+            frames = frames_at(view, head, frames_of, sequence)
             attention_viewer(frames, f"viewer-{number}", selected, "panes", on_step=lambda step: put(step=step))
-
-
-def _frames(view: View, head: Head, steps: list[int], sequence: TokenSequence) -> Frames:
-    scores = _scores(view, head)
-    return Frames(
-        head=head,
-        ids=sequence.ids.tolist(),
-        tokens=sequence.tokens,
-        steps=steps,
-        score=name_of(view.score),
-        scores=[scores.get(step, float("nan")) for step in steps],
-        patterns=patterns_at(view.study, head, steps, sequence.ids),
-        copies=sequence.copies,
-        focus=sequence.focus,
-    )
-
-
-def _scores(view: View, head: Head) -> dict[int, float]:
-    """The head's score by step, where it was computed."""
-    table = head_table(view.study.name)
-    own = table[(table["layer"] == head.layer) & (table["head"] == head.index)]
-    return dict(zip(own["step"].astype(int), own[view.score].astype(float), strict=True))
 
 
 def _all_heads(view: View, sequence: TokenSequence) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from mda.heads.sequences import repeated_batches, spread_periods
-from mda.store.identity import array_digest
 from mda.studies.study import Study
+from mda.ui.attention.frames import LONGEST, TokenSequence, row_sequence, texts
 from mda.ui.attention.prompt import Prompt, read_prompt
 from mda.ui.frame.choices import carried, keep, parse_option, settle
 from mda.ui.frame.links import ROW, page_link
 from mda.ui.words.plain import plain
 
-LONGEST = 2048  # tokens
 PROMPT_LETTERS = 2000
 DRAWS = 1000  # seeds of random sequences to choose from
 DEFAULT_PROMPT = " every bird follows TenoKora toward the quiet river. the old farmer hears TenoKora sees TenoKora"
@@ -24,18 +22,6 @@ DEFAULT_PROMPT = " every bird follows TenoKora toward the quiet river. the old f
 NAMES = {"random": "Random tokens, repeated", "row": "Training row", "prompt": "Prompt"}
 _KEYS = {"random": ("period", "draw"), "row": ("row",), "prompt": ("text",)}
 _WORDS_TOLD = 12
-
-
-@dataclass(frozen=True)
-class TokenSequence:
-    """Token ids [T] and their texts, what they are in a sentence of Markdown, where copies start if it repeats
-    itself by construction, and the token to begin with where one is meant."""
-
-    ids: np.ndarray
-    tokens: list[str]
-    about: str
-    copies: tuple[int, ...] = ()
-    focus: int | None = None
 
 
 def choose_sequence(study: Study) -> TokenSequence | None:
@@ -71,20 +57,19 @@ def _random(study: Study) -> TokenSequence:
         f"A start token, {period} random tokens, and the same {period} again. In copy 2 an induction head looks "
         "at what followed the same token in copy 1 (dashed)."
     )
-    return TokenSequence(ids, _texts(study, ids), about, (1, 1 + period))
+    return TokenSequence(ids, texts(study, ids), about, (1, 1 + period))
 
 
 def _row(study: Study) -> TokenSequence:
     rows = study.facts.rows
     about = f"Rows are numbered in the order of training, from 0 to {rows - 1:,}."
     row = _number("Row", "row", 0, rows - 1, 0, about)
-    ids = np.array(study.rows[row][: min(study.facts.seq_len, LONGEST)], dtype=np.int64)
     kind = study.kind_names(np.array([row]))[0]
     size = study.facts.batch_size
     seen = f"trained on at step {row // size:,}" if row < study.facts.trained else "never trained on"
     page_link(ROW, f"All about row {row:,}", ":material/notes:", row=row)
     what = f"Row {row:,}" + (f" ({plain(kind)})" if kind is not None else "")
-    return TokenSequence(ids, _texts(study, ids), f"{what}, {seen}.")
+    return row_sequence(study, row, f"{what}, {seen}.")
 
 
 def _prompt(study: Study) -> TokenSequence | None:
@@ -111,7 +96,7 @@ def _prompt(study: Study) -> TokenSequence | None:
             "capitals and the space before a word all count."
         )
     ids = np.array(read.ids, dtype=np.int64)
-    return TokenSequence(ids, _texts(study, ids), about, focus=len(ids) - 1)
+    return TokenSequence(ids, texts(study, ids), about, focus=len(ids) - 1)
 
 
 def _number(label: str, key: str, low: int, high: int, default: int, help: str) -> int:
@@ -125,17 +110,6 @@ def _number(label: str, key: str, low: int, high: int, default: int, help: str) 
 
     settle(key, default, parse, label.lower(), near, options=range(low, high + 1))
     return keep(key, int(st.number_input(label, low, high, step=1, key=key, width=140, help=help)))
-
-
-def _texts(study: Study, ids: np.ndarray) -> list[str]:
-    return _decoded(study.name, study.manifest.identity, array_digest(np.ascontiguousarray(ids)), study, ids)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _decoded(name: str, identity: str, digest: str, _study: Study, _ids: np.ndarray) -> list[str]:
-    if _study.tokenizer is None:
-        return [f"{token} " for token in _ids.tolist()]
-    return [str(_study.tokenizer.decode([token])) for token in _ids.tolist()]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

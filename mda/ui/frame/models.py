@@ -20,6 +20,13 @@ _held: OrderedDict[tuple[str, str], GPTNeoXForCausalLM] = OrderedDict()  # by st
 
 
 @contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """For what loads checkpoints by itself: no other session loads or uses a model meanwhile."""
+    with _lock:
+        yield
+
+
+@contextmanager
 def model(study: Study, step: int) -> Iterator[GPTNeoXForCausalLM]:
     """The model at a step, for this block alone: hooks and settings of one session never meet another's.
 

@@ -12,6 +12,8 @@ from mda.span_search import longest_repeats
 from mda.spans import repeated_share
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study
+from mda.ui.attention.frames import frames_at, row_sequence
+from mda.ui.attention.viewer import attention_viewer
 from mda.ui.charts.heads import head_curves
 from mda.ui.charts.row import heads_figure, training_figure
 from mda.ui.frame.attribution import choose_attribution
@@ -56,6 +58,7 @@ def row_page(view: View) -> None:
     _text(view, attribution if place else None, row, text)
     if attribution is not None and table is not None and place is not None:
         _heads(view, attribution, table, row, place)
+    _attention(view, row)
     _training(view, attribution, row)
     st.subheader("Retrains that changed it")
     retrains_area(study, row, retrains(study.name), attributions(study.name), attribution)
@@ -132,9 +135,6 @@ def _text(view: View, attribution: Attribution | None, row: int, text: RowText) 
                 "Loads the checkpoints of the attribution, which takes a moment the first time. The influence of "
                 "all tokens adds up to the row's score.",
             )  # fmt: skip
-        page_link(
-            ATTENTION, f"Where {view.head} looks in this row", ":material/visibility:", source="row", row=row
-        )
     influence = token_influence(attribution, row) if tokens and attribution is not None else None
     st.html(legend_html(spans, tokens))
     long = sum(map(len, text.pieces)) > _LONG
@@ -145,6 +145,17 @@ def _text(view: View, attribution: Attribution | None, row: int, text: RowText) 
             st.dataframe(_spans_table(text), hide_index=True)
         offer_table(f"row-{row}-spans", partial(_spans_table, text))
     offer_table(f"row-{row}-tokens", partial(_tokens_table, view.study, row, text, influence))
+
+
+def _attention(view: View, row: int) -> None:
+    """Where the head looks in the row at the view's step, and the page that plays it."""
+    st.subheader(f"Where {view.head} looks in it", help=f"At step {view.step:,}, as chosen at the side.")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        shown = switch("Attention", False, "attention", f"Runs the model of step {view.step:,} on this row.")
+        page_link(ATTENTION, "All heads, and its birth played", ":material/visibility:", source="row", row=row)
+    if shown:
+        frames = frames_at(view, view.head, [view.step], row_sequence(view.study, row))
+        attention_viewer(frames, f"viewer-{view.study.name}-{row}")
 
 
 def _spans_table(text: RowText) -> pd.DataFrame:

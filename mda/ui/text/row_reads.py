@@ -13,6 +13,7 @@ import streamlit as st
 from mda.spans import Span, repeated_spans
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study
+from mda.ui.frame.models import one_at_a_time
 
 
 class RowText(NamedTuple):
@@ -49,4 +50,5 @@ def _text(name: str, identity: str, row: int) -> tuple[list[str], list[Span]]:
 
 @st.cache_data(max_entries=200, show_spinner="Computing the influence of every token …")
 def _token_influence(study: str, name: str, identity: str, row: int, _attribution: Attribution) -> np.ndarray:
-    return _attribution.token_influence(row)
+    with one_at_a_time():  # it loads the checkpoints itself
+        return _attribution.token_influence(row)
