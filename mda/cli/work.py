@@ -97,7 +97,7 @@ def retrain(
     fraction: Annotated[float | None, typer.Option(help="Share of the window's rows, such as 0.1.")] = None,
     attribution: Annotated[str | None, typer.Option(help="Id of the attribution that chooses.")] = None,
     rows: Annotated[
-        str | None, typer.Option(help="With --select rows: 12,40,100:120, or @FILE with one a line.")
+        str | None, typer.Option(help="With --select rows, or random for their control: 12,40,100:120, or @FILE.")
     ] = None,
     until: Annotated[int | None, typer.Option(help="Train on to this step; by default the window's end.")] = None,
     replicate: Annotated[
