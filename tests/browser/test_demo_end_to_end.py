@@ -23,17 +23,12 @@ def test_a_newcomer_sees_a_head_being_born_and_reads_what_built_it(
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=BUILD)  # curves while it trains
     expect(page.get_by_text("Building the demo: ").first).to_be_visible()
     expect(page.get_by_text("Building the demo: ")).to_have_count(0, timeout=BUILD)
-    expect(page.get_by_text("induction head").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Induction heads: ").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="What built")).to_be_visible(timeout=PATIENCE)
 
-    page.get_by_test_id("stSidebar").get_by_text("Heads").click()
-    expect(page.get_by_role("heading", name="Heads", exact=True)).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=PATIENCE)
-
-    page.get_by_test_id("stSidebar").get_by_text("Influence").click()
-    expect(page.get_by_role("heading", name="Influence", exact=True)).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stHtml").first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-    page.get_by_test_id("stSidebar").get_by_text("Retrain").click()
-    expect(page.get_by_role("heading", name="Retrain", exact=True)).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+    links = page.get_by_test_id("stSidebar")
+    for name, shown in (("Heads", "stPlotlyChart"), ("Influence", "stHtml"), ("Retrain", "stExpander")):
+        links.get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_test_id(shown).first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
