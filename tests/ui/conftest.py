@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filled import fill
+from influencing import forget
 
 from mda.jobs.files import Job, new_job
 from mda.ui.frame import jobs_panel
@@ -55,3 +57,11 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any],
 
     monkeypatch.setattr(jobs_panel, "launch", launch)
     return found
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Nothing kept in memory: for tests that change what is stored without changing what identifies it."""
+    forget()
+    yield
+    forget()
