@@ -27,7 +27,18 @@ def test_every_page_shows_the_filled_study() -> None:
 def test_without_a_study_pages_point_to_the_first(page: str, empty_cache: Path, launched: list) -> None:
     at = go(page)
     assert not at.exception
+    assert "There is no study yet. The first page builds the demo" in words(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_study_a_read_only_explorer_promises_none(
+    page: str, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MDA_READ_ONLY", "1")
+    at = go(page)
+    assert not at.exception
     assert "There is no study yet" in words(at)
+    assert "builds the demo" not in words(at)
 
 
 @pytest.mark.usefixtures("cache")

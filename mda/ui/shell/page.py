@@ -43,7 +43,9 @@ def run_page(title: str, body: Callable[[View], None], without_study: Callable[[
                 without_study()
             else:
                 st.header(title)
-                st.info("There is no study yet. The first page builds the demo by itself.")
+                st.info(
+                    f"There is no study yet. {'' if read_only() else 'The first page builds the demo by itself.'}"
+                )
                 links.page_link(links.STORY, "Go to the first page")
         with for_share:
             share_box(view)
