@@ -77,7 +77,7 @@ def described(study: Study, name: str) -> pd.DataFrame:
     rows = scores["row"].to_numpy()
     count = len(rows) // 10
     order = scores["score"].to_numpy().argsort(kind="stable")
-    kinds = None if study.kinds is None else study.kinds[rows]
+    kinds = study.kind_codes(rows)
     groups = {"top 10 %": order[::-1][:count], "bottom 10 %": order[:count]}
     return enrichment(groups, kinds, study.shares(rows))
 

@@ -40,8 +40,9 @@ def build(demo: str = "demo") -> str:
             noise = rng.random(tokens.shape, dtype=np.float32) < 0.1
             tokens[noise] = rng.choice(ordinary, int(noise.sum()))
             tensors = {"tokens": torch.from_numpy(tokens)}
-            if source.kinds is not None:
-                tensors["kinds"] = torch.from_numpy(np.asarray(source.kinds[take]))
+            kinds = source.kind_codes(take)
+            if kinds is not None:
+                tensors["kinds"] = torch.from_numpy(kinds)
             write_tensors(work.folder / ROWS, tensors)
             shutil.copytree(source.folder / TOKENIZER, work.folder / TOKENIZER, dirs_exist_ok=True)
             changed = {

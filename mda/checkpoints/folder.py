@@ -104,8 +104,8 @@ def weights_digest(folder: Path) -> str:
     return "-".join(file_digest(path)[:32] for path in weight_files(folder))
 
 
-def load_model(folder: Path) -> GPTNeoXForCausalLM:
-    """The model in fp32, frozen and in evaluation mode.
+def load_model(folder: Path, device: torch.device | None = None) -> GPTNeoXForCausalLM:
+    """The model in fp32, frozen and in evaluation mode, on the device (the CPU by default).
 
     Raises UserError for truncated files, absent weights (which the library would fill with random ones and
     only a log line) and numbers that are not finite.
@@ -138,7 +138,7 @@ def load_model(folder: Path) -> GPTNeoXForCausalLM:
                 f"The weights in {folder} hold values that are not finite ({name}): training diverged or the "
                 "file is damaged; use another checkpoint."
             )
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False).to(device or torch.device("cpu"))
 
 
 def save_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.optim.Optimizer | None) -> None:

@@ -20,6 +20,7 @@ from mda.store.artefact import Manifest, list_artefacts, open_artefact
 from mda.store.paths import cache_root, study_folder
 from mda.store.tables import read_parquet
 from mda.store.tensors import read_tensors
+from mda.studies.row_choice import RowChoice
 from mda.studies.study import Study
 
 KIND = "attribution"
@@ -52,10 +53,39 @@ class Attribution:
         return [Head.parse(name) for name in self.manifest.result["columns"]]
 
     @property
+    def choice(self) -> RowChoice:
+        """Which rows were scored."""
+        spec = self.manifest.spec
+        start, stop = spec["rows"]
+        return RowChoice(start=start, stop=stop, sample=spec.get("sample"), per_step=spec.get("per_step"))
+
+    @property
     def rows(self) -> tuple[int, int]:
-        """The scored rows [start, stop)."""
-        start, stop = self.manifest.spec["rows"]
-        return int(start), int(stop)
+        """The range [start, stop) that the scored rows lie in; all of it where nothing else was chosen."""
+        return self.choice.start, self.choice.stop
+
+    @cached_property
+    def row_numbers(self) -> np.ndarray:
+        """Numbers of the scored rows, ascending int64."""
+        choice = self.choice
+        if choice.sample is None and choice.per_step is None:
+            return np.arange(*self.rows)
+        return read_parquet(self.folder / SCORES, ["row"])["row"].to_numpy()
+
+    def covers(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows [n] were scored: bool [n]."""
+        known, asked = self.row_numbers, np.asarray(rows)
+        return known[np.minimum(np.searchsorted(known, asked), len(known) - 1)] == asked
+
+    def scores_of(self, rows: np.ndarray) -> np.ndarray:
+        """Scores float64 [n] of the rows [n]. Raises UserError where one was not scored."""
+        if not self.covers(rows).all():
+            raise UserError(
+                f"Attribution {self.id} did not score row {np.asarray(rows)[~self.covers(rows)][0]}; it scored "
+                f"{self.choice.words}."
+            )
+        table = read_parquet(self.folder / SCORES, ["row", "score"])
+        return table["score"].to_numpy()[np.searchsorted(table["row"].to_numpy(), rows)]
 
     @cached_property
     def title(self) -> str:
@@ -67,7 +97,7 @@ class Attribution:
         steps = f"step{'s' * (len(self.steps) > 1)} {' + '.join(map(str, self.steps))}"
         return (
             f"{spec['probe'].replace('_', ' ')} of {heads}{through} "
-            f"· {curvature_words(spec['curvature'])}{blocks} · {steps} · rows {self.rows[0]:,} to {self.rows[1]:,}"
+            f"· {curvature_words(spec['curvature'])}{blocks} · {steps} · {self.choice.words}"
         )
 
     def _counted(self, heads: list[str]) -> str:
@@ -111,7 +141,7 @@ class Attribution:
         Loads the checkpoints: a second or so on a small model.
         """
         study = Study.open(self.study)
-        study.row_range(row, row + 1)
+        study.check_range(row, row + 1)
         total = np.zeros(study.facts.seq_len)
         for step in self.steps:
             directions = read_directions(self.folder, step)[MAIN]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mda.checkpoints.folder import find_steps, load_model, read_sizes, weights_digest
+from mda.checkpoints.folder import load_model, read_sizes
+from mda.checkpoints.source import CheckpointSource, FolderCheckpoints
+from mda.corpora.rows import RemoteRows, RowSource
 from mda.errors import UserError
 from mda.heads.geometry import Geometry
 from mda.spans import repeated_shares
@@ -20,20 +22,42 @@ from mda.store.tensors import map_array
 from mda.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    import torch
     from transformers import GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 KIND = "study"
 ROWS = "rows.safetensors"
 TOKENIZER = "tokenizer"
 OWN_CHECKPOINTS = "checkpoints"
+WEIGHTS_FOLDER = "weights"  # beside the study's artefact: what was brought from the hub, and may go again
+
+
+class HubModel(BaseModel):
+    """A model on the hub: its repository, and the commit (40 hex digits) of every step when it was added."""
+
+    model_config = ConfigDict(frozen=True)
+
+    repo: str
+    commits: dict[int, str]
+
+
+class HubRows(BaseModel):
+    """Preshuffled training rows on the hub: the data set's repository and its commit (40 hex digits)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    repo: str
+    commit: str
 
 
 class StudyFacts(BaseModel):
     """What a study's manifest says of it, beside the specification that made it.
 
     Rows [0, trained) were trained on in order; rows [held_out[0], held_out[1]) no checkpoint has seen.
-    `checkpoints` is a path, relative ones being inside the study's folder. `probe_ids` are the tokens that
-    head scores and probes draw from, `start_id` what their sequences begin with.
+    `checkpoints` is a path, relative ones being inside the study's folder; `hub` takes its place where the model
+    is on the hub, and `preshuffled` that of the study's own rows where those are. `in_order` is False for text
+    that the model was not trained on in this order, or not at all: then rows have no step. `probe_ids` are the
+    tokens that head scores and probes draw from, `start_id` what their sequences begin with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +73,9 @@ class StudyFacts(BaseModel):
     start_id: int
     checkpoints: str
     recipe: Recipe
+    hub: HubModel | None = None
+    preshuffled: HubRows | None = None
+    in_order: bool = True
 
 
 @dataclass
@@ -72,29 +99,54 @@ class Study:
         return Study(name, StudyFacts.model_validate(manifest.result), manifest, folder)
 
     @cached_property
-    def checkpoints(self) -> dict[int, Path]:
-        """Checkpoint folders by step."""
-        return find_steps(self.folder / self.facts.checkpoints)
+    def source(self) -> CheckpointSource:
+        """Where the study's checkpoints come from."""
+        if self.facts.hub is None:
+            return FolderCheckpoints(self.folder / self.facts.checkpoints)
+        from mda.checkpoints.hub import HubCheckpoints
+
+        hub = self.facts.hub
+        return HubCheckpoints(hub.repo, hub.commits, self.folder, study_folder(self.name) / WEIGHTS_FOLDER)
 
     @property
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, ascending."""
-        return list(self.checkpoints)
+        return self.source.steps
 
     @cached_property
     def sizes(self) -> Geometry:
         """Sizes of the model's attention."""
-        return read_sizes(next(iter(self.checkpoints.values())))
+        return read_sizes(self.source.config_folder)
 
     @cached_property
-    def rows(self) -> np.ndarray:
-        """Token ids [N, T + 1], mapped from disk and read-only: memory does not grow with N."""
-        return map_array(self.folder / ROWS, "tokens")
+    def rows(self) -> RowSource:
+        """Token ids [N, T + 1], read-only: mapped from disk or fetched as they are asked for, so that memory does
+        not grow with N."""
+        if self.facts.preshuffled is None:
+            return map_array(self.folder / ROWS, "tokens")
+        from mda.corpora.preshuffled.rows import PreshuffledRows
 
-    @cached_property
-    def kinds(self) -> np.ndarray | None:
-        """Each row's kind as an index uint8 [N] into `facts.kinds`; None where rows carry no kind."""
-        return map_array(self.folder / ROWS, "kinds") if self.facts.kinds else None
+        there = self.facts.preshuffled
+        return PreshuffledRows(there.repo, there.commit, self.facts.rows, self.facts.seq_len + 1)
+
+    def rows_here(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows [n] are on this machine: bool [n]."""
+        return self.rows.here(rows) if isinstance(self.rows, RemoteRows) else np.ones(len(rows), dtype=bool)
+
+    def held_rows(self) -> np.ndarray:
+        """Numbers of all rows that are on this machine, ascending."""
+        return self.rows.held() if isinstance(self.rows, RemoteRows) else np.arange(self.facts.rows)
+
+    @property
+    def kinds(self) -> list[str] | None:
+        """The kinds of text that rows can be of; None where nothing tells them."""
+        return self.facts.kinds
+
+    def kind_codes(self, rows: np.ndarray) -> np.ndarray | None:
+        """The kind of each of the rows [n] as an index uint8 [n] into `kinds`; None where there are none."""
+        if self.facts.kinds is None:
+            return None
+        return np.asarray(map_array(self.folder / ROWS, "kinds")[rows])
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast | None:
@@ -104,23 +156,29 @@ class Study:
         folder = self.folder / TOKENIZER
         return PreTrainedTokenizerFast.from_pretrained(folder) if folder.is_dir() else None
 
-    def checkpoint(self, step: int) -> Path:
-        """The folder of one checkpoint. Raises UserError naming the nearest steps there are."""
-        if step not in self.checkpoints:
+    def check_step(self, step: int) -> int:
+        """The step, where it has a checkpoint. Raises UserError naming the nearest steps there are."""
+        if step not in self.steps:
             near = sorted(self.steps, key=lambda there: abs(there - step))[:3]
             raise UserError(
                 f"Study '{self.name}' has no checkpoint at step {step}; the nearest are "
                 f"{', '.join(map(str, sorted(near)))}."
             )
-        return self.checkpoints[step]
+        return step
 
-    def load(self, step: int) -> GPTNeoXForCausalLM:
-        """The model at a step, fp32, frozen, in evaluation mode."""
-        return load_model(self.checkpoint(step))
+    def checkpoint(self, step: int) -> Path:
+        """The folder of one checkpoint, brought here where it is not. Raises UserError as `check_step`, and where
+        it cannot be had."""
+        return self.source.folder(self.check_step(step))
+
+    def load(self, step: int, device: torch.device | None = None) -> GPTNeoXForCausalLM:
+        """The model at a step, fp32, frozen, in evaluation mode, on the device (the CPU by default)."""
+        return load_model(self.checkpoint(step), device)
 
     def weights_digest(self, step: int) -> str:
-        """sha256 of the weights at a step. Raises UserError where they changed since the study was added."""
-        digest = weights_digest(self.checkpoint(step))
+        """What names the weights at a step: their sha256, or their commit on the hub. Raises UserError where they
+        changed since the study was added."""
+        digest = self.source.digest(self.check_step(step))
         if self.manifest.spec.get("weights", {}).get(str(step), digest) != digest:
             raise UserError(
                 f"The weights of study '{self.name}' at step {step} changed since it was added; put the old ones "
@@ -132,23 +190,23 @@ class Study:
         """The step at which rows are trained on: row r enters the update of checkpoint r // batch_size."""
         return np.asarray(rows) // self.facts.batch_size
 
-    def row_range(self, start: int, stop: int) -> np.ndarray:
-        """Row numbers [start, stop). Raises UserError where they leave the study."""
+    def check_range(self, start: int, stop: int) -> None:
+        """Raises UserError where rows [start, stop) leave the study."""
         if not 0 <= start < stop <= self.facts.rows:
             raise UserError(
                 f"Rows {start}:{stop} are not rows of study '{self.name}', which has rows 0:{self.facts.rows}."
             )
-        return np.arange(start, stop)
 
     def shares(self, rows: np.ndarray) -> np.ndarray:
         """Repeated-span share in [0, 1] of each of the given rows."""
         return repeated_shares(self.rows[rows])
 
     def kind_names(self, rows: np.ndarray) -> list[str | None]:
-        """The kind of each of the given rows by name; None where rows carry no kind."""
-        if self.kinds is None or self.facts.kinds is None:
+        """The kind of each of the given rows by name; None where nothing tells them."""
+        kinds, codes = self.kinds, self.kind_codes(rows)
+        if codes is None or kinds is None:
             return [None] * len(rows)
-        return [self.facts.kinds[number] for number in self.kinds[rows]]
+        return [kinds[number] for number in codes]
 
     def text(self, row: int) -> str:
         """A row as text, or as its token ids where the study has no tokenizer."""

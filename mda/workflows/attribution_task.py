@@ -17,6 +17,7 @@ from mda.heads.sequences import RepeatedBatch, repeated_batches, spread_periods
 from mda.influence.attribute import Question, fit_sample
 from mda.probes.probes import find_probe
 from mda.store.identity import array_digest, identity
+from mda.studies.row_choice import RowChoice
 from mda.studies.study import Study
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ BATCH_BYTES = 400e6
 
 
 class AttributeRequest(BaseModel):
-    """`mda attribute`. `through` = None: through the heads that the probe measures. `rows` = None: all rows."""
+    """`mda attribute`. `through` = None: through the heads that the probe measures. `rows` = None: all rows; of
+    them `sample` at random, or the first `per_step` of every step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +43,8 @@ class AttributeRequest(BaseModel):
     blocks: str = "qkvo"
     through: str | None = None
     rows: tuple[int, int] | None = None
+    sample: int | None = Field(default=None, ge=1)
+    per_step: int | None = Field(default=None, ge=1)
     fit_rows: int = Field(default=2048, ge=2)
     curvature: str = "ekfac"
     seed: int = Field(default=0, ge=0)
@@ -57,7 +61,7 @@ class AttributionTask:
         find_probe(self.request.probe)
         find_curvature(self.request.curvature)
         for step in self.steps:
-            self.study.checkpoint(step)
+            self.study.check_step(step)
         self.question.carriers()
 
     @cached_property
@@ -69,9 +73,15 @@ class AttributionTask:
         return sorted(set(self.request.steps))
 
     @cached_property
-    def rows(self) -> np.ndarray:
+    def choice(self) -> RowChoice:
         start, stop = self.request.rows or (0, self.study.facts.trained)
-        return self.study.row_range(start, stop)
+        self.study.check_range(start, stop)
+        return RowChoice(start=start, stop=stop, sample=self.request.sample, per_step=self.request.per_step)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Numbers of the rows to score, ascending."""
+        return self.choice.numbers(self.study.facts.batch_size, self.request.seed)
 
     @cached_property
     def question(self) -> Question:
@@ -104,7 +114,7 @@ class AttributionTask:
 
     @cached_property
     def batch_size(self) -> int:
-        return rows_at_once(read_config(self.study.checkpoint(self.steps[0])), self.study.facts.seq_len)
+        return rows_at_once(read_config(self.study.source.config_folder), self.study.facts.seq_len)
 
     def spec(self) -> dict[str, Any]:
         """Everything that changes the numbers."""
@@ -112,7 +122,8 @@ class AttributionTask:
         return {
             "study": self.study.manifest.identity,
             "weights": {str(step): self.study.weights_digest(step) for step in self.steps},
-            "rows": [int(self.rows[0]), int(self.rows[-1]) + 1],
+            "rows": [self.choice.start, self.choice.stop],
+            **self.choice.model_dump(include={"sample", "per_step"}, exclude_none=True),
             "probe": question.probe,
             "probe_tokens": [array_digest(batch.tokens.numpy()) for batch in self.sequences],
             "heads": [str(head) for head in question.heads],

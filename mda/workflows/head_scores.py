@@ -14,6 +14,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
+from mda.corpora.rows import RowSource
 from mda.errors import UserError
 from mda.heads.model_scores import MODEL_SCORES, held_out_scores, induction_loss
 from mda.heads.scores import HEAD_SCORES, head_scores
@@ -61,7 +62,7 @@ class CheckpointScorer:
     held_out: np.ndarray
 
     @staticmethod
-    def of(facts: StudyFacts, rows: np.ndarray, preset: str = "varied") -> CheckpointScorer:
+    def of(facts: StudyFacts, rows: RowSource, preset: str = "varied") -> CheckpointScorer:
         """The study's scorer: its probe tokens, periods that fit its rows (or the preset's), its held-out rows.
 
         Raises UserError where the preset's sequences do not fit the study.
@@ -112,7 +113,7 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
     study = Study.open(request.study)
     wanted = study.steps if request.steps is None else sorted(set(request.steps))
     for step in wanted:
-        study.checkpoint(step)
+        study.check_step(step)
     scorer = CheckpointScorer.of(study.facts, study.rows, request.preset)
     folder = heads_folder(study.name, request.preset)
     with _filling(folder, study, scorer):

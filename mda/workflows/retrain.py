@@ -99,7 +99,7 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
         control_of = _control_of(window, request)
         weights = row_weights(len(window), changed, request.action)
     scorer = CheckpointScorer.of(study.facts, study.rows)
-    fresh = not has_optimizer(study.checkpoint(request.from_step))
+    fresh = not study.source.has_optimizer(request.from_step)
     spec = {
         "study": study.manifest.identity,
         "weights": study.weights_digest(request.from_step),
@@ -144,7 +144,7 @@ def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain")
 
 def _schedule(study: Study, request: RetrainRequest) -> tuple[np.ndarray, int]:
     """Rows of the window and the last step. Raises UserError where rows or steps do not suffice."""
-    study.checkpoint(request.from_step)
+    study.check_step(request.from_step)
     until = request.to_step if request.until is None else request.until
     if not request.from_step < request.to_step <= until:
         raise UserError(
@@ -157,7 +157,7 @@ def _schedule(study: Study, request: RetrainRequest) -> tuple[np.ndarray, int]:
             f"Step {until} would train on held-out rows; study '{study.name}' has training rows for steps up to "
             f"{study.facts.held_out[0] // size}."
         )
-    study.row_range(request.from_step * size, until * size)
+    study.check_range(request.from_step * size, until * size)
     return np.arange(request.from_step * size, request.to_step * size), until
 
 

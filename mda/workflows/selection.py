@@ -57,15 +57,15 @@ def chosen_rows(
 def window_scores(study: Study, window: np.ndarray, attribution: str) -> np.ndarray:
     """Scores [n] of the window's rows. Raises UserError where the attribution does not cover them all."""
     found = open_attribution(study.name, attribution)
-    start, stop = found.rows
-    if start > window[0] or stop <= window[-1]:
+    if not found.covers(window).all():
+        start, stop = found.rows
         size = study.facts.batch_size
         raise UserError(
-            f"Attribution {found.id} scored rows {start}:{stop}, and the window is rows "
+            f"Attribution {found.id} scored {found.choice.words}, and the window is {len(window)} rows of "
             f"{window[0]}:{window[-1] + 1}; "
             f"choose a window inside steps {-(-start // size)} to {stop // size}, or attribute more rows."
         )
-    return found.scores()["score"].to_numpy()[window - start]
+    return found.scores_of(window)
 
 
 def _control(study: Study, window: np.ndarray, select: str, top: np.ndarray, replicate: int) -> Control:
@@ -73,7 +73,7 @@ def _control(study: Study, window: np.ndarray, select: str, top: np.ndarray, rep
     source = np.random.default_rng([replicate, 2])
     if select == "random":
         return random_control(top, steps, source)
-    kinds: Any = None if study.kinds is None else study.kinds[window]
+    kinds: Any = study.kind_codes(window)
     if select == "matched-kind":
         return matched_kind(top, steps, kinds, source)
     return matched_repetition(top, steps, kinds, study.shares(window), source)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mda.evidence.births import births
-from mda.studies.attributions import Attribution
+from mda.studies.attributions import Attribution, list_attributions
 from mda.studies.study import Study
 from mda.ui.influence.about import trust_line
 from mda.ui.influence.filters import kinds_text, parse_kinds, parse_repeated, parse_share, parse_step
@@ -30,7 +30,7 @@ def test_runs_are_read_with_and_without_a_space() -> None:
     name = study.pieces(41)[5]
     for text in (name, "Bari", "("):
         for run in runs_of(study, text).runs:
-            held = rows_holding(study, 40, 80, [run])
+            held = rows_holding(study, list_attributions("demo")[0], [run])
             slow = [r for r in range(40, 80) if f",{','.join(map(str, run))}," in f",{_joined(study, r)},"]
             assert held.tolist() == slow
 

@@ -158,7 +158,7 @@ def test_a_study_without_kinds_or_tokenizer(cache: Path) -> None:
 def test_rows_of_2048_tokens_are_cut_until_somebody_asks(cache: Path) -> None:
     study = Study.open("demo")
     tokens = np.tile(np.asarray(study.rows), 63)[:, :2049]
-    kinds = torch.from_numpy(np.array(study.kinds))
+    kinds = torch.from_numpy(study.kind_codes(np.arange(len(study.rows))))
     path = study.folder / ROWS
     path.unlink()
     write_tensors(path, {"tokens": torch.from_numpy(np.ascontiguousarray(tokens)), "kinds": kinds})

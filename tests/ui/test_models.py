@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from mda.checkpoints.folder import save_checkpoint
+from mda.checkpoints.source import FolderCheckpoints
 from mda.errors import UserError
 from mda.studies.study import Study
 from mda.ui.frame import models
@@ -105,7 +106,7 @@ def test_changed_weights_and_unknown_steps_are_refused(study: Study) -> None:
         folder = study.folder / "changed" / "step0"
         folder.parent.mkdir()
         save_checkpoint(folder, other, None)
-    study.checkpoints[0] = folder
+    study.source = FolderCheckpoints(folder.parent)
     with pytest.raises(UserError, match="changed since it was added"), model(study, 0):
         pass
     with pytest.raises(UserError, match="no checkpoint at step 11"), model(study, 11):

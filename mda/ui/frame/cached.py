@@ -93,7 +93,7 @@ def _scores(study: str, identity: str, _attribution: Attribution) -> pd.DataFram
     frame = _attribution.scores().sort_values("row", ignore_index=True)
     rows = frame["row"].to_numpy()
     frame["repeated"] = opened.shares(rows)
-    if opened.kinds is not None and opened.facts.kinds is not None:
-        codes = opened.kinds[rows].astype(np.int64)
-        frame["kind"] = pd.Categorical.from_codes(codes, pd.Index(opened.facts.kinds))
+    codes = opened.kind_codes(rows)
+    if codes is not None:
+        frame["kind"] = pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(opened.kinds or []))
     return frame

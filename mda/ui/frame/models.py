@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELD = 2  # models kept: one for each of two panes
 
 _lock = RLock()
-_held: OrderedDict[tuple[str, str], GPTNeoXForCausalLM] = OrderedDict()  # by study and folder, last used last
+_held: OrderedDict[tuple[str, str, int], GPTNeoXForCausalLM] = OrderedDict()  # by study and step, last used last
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def model(study: Study, step: int) -> Iterator[GPTNeoXForCausalLM]:
     At most `HELD` models stay in memory, so that going through all checkpoints costs no more than two. Raises
     UserError where there is no such checkpoint, or its weights changed since the study was added.
     """
-    key = (study.manifest.identity, str(study.checkpoint(step)))
+    key = (study.manifest.identity, str(study.folder), study.check_step(step))
     with _lock:
         if key not in _held:
             study.weights_digest(step)  # refuses weights that changed

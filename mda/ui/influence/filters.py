@@ -170,7 +170,7 @@ def _search(study: Study, attribution: Attribution) -> tuple[np.ndarray | None, 
     sought = runs_of(study, text)
     if not sought.runs and not sought.unknown:
         return None, []
-    return rows_holding(study, *attribution.rows, sought.runs), sought.unknown
+    return rows_holding(study, attribution, sought.runs), sought.unknown
 
 
 def _filtering() -> bool:

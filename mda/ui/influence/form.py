@@ -141,7 +141,7 @@ def parse_steps(text: str, study: Study) -> tuple[int, ...]:
     if not steps:
         raise UserError("Name at least one checkpoint, as in 500.")
     for step in steps:
-        study.checkpoint(step)
+        study.check_step(step)
     return tuple(steps)
 
 
@@ -149,7 +149,8 @@ def _launch(study: Study, asked: dict[str, Any]) -> bool:
     """The button with what it starts in words, or why it cannot be started."""
     (start, stop), steps = asked["rows"], asked["steps"]
     try:
-        rows = len(study.row_range(start, stop))
+        study.check_range(start, stop)
+        rows = stop - start
         request = checked(AttributeRequest, asked).model_dump(mode="json")
     except UserError as error:
         st.warning(plain(str(error)))

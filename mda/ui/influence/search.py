@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from mda.span_search import rows_with_run
+from mda.studies.attributions import Attribution
 from mda.studies.study import TOKENIZER, Study
 
 LONGEST = 200  # letters of a text that are looked for
@@ -48,19 +49,21 @@ def _runs_of(name: str, identity: str, text: str, _study: Study) -> tuple[list[l
     return [run for i, run in enumerate(runs) if run and run not in runs[:i]], [] if runs else fewest
 
 
-def rows_holding(study: Study, start: int, stop: int, runs: list[list[int]]) -> np.ndarray:
-    """Ascending numbers of the rows in [start, stop) that hold one of the runs; shared: do not write into it."""
+def rows_holding(study: Study, attribution: Attribution, runs: list[list[int]]) -> np.ndarray:
+    """Ascending numbers of the scored rows that hold one of the runs; shared: do not write into it."""
     named = tuple(tuple(run) for run in runs)
-    return _rows_holding(study.name, study.manifest.identity, start, stop, named, study)
+    return _rows_holding(study.name, attribution.manifest.identity, named, study, attribution)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Searching the rows …")
 def _rows_holding(
-    name: str, identity: str, start: int, stop: int, runs: tuple[tuple[int, ...], ...], _study: Study
+    name: str, identity: str, runs: tuple[tuple[int, ...], ...], _study: Study, _attribution: Attribution
 ) -> np.ndarray:
-    rows = _study.rows[start:stop]
-    found = [rows_with_run(rows, np.array(run), stop - start)[0] for run in runs]
-    return start + np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+    numbers = _attribution.row_numbers
+    whole = len(numbers) == numbers[-1] + 1 - numbers[0]  # a slice stays mapped from disk
+    rows = _study.rows[numbers[0] : numbers[-1] + 1] if whole else _study.rows[numbers]
+    found = [rows_with_run(rows, np.array(run), len(numbers))[0] for run in runs]
+    return numbers[np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))]
 
 
 def _read(study: Study, text: str) -> Runs:

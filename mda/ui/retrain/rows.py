@@ -68,7 +68,7 @@ def _planned(study: str, arm: str, _study: Study, _arm: RetrainRequest) -> pd.Da
     if _arm.attribution is None:
         return table
     found = open_attribution(_study.name, _arm.attribution)
-    table["score"] = found.scores()["score"].to_numpy()[rows - found.rows[0]]
+    table["score"] = found.scores_of(rows)
     return table.sort_values("score", ascending=_arm.select == "bottom", kind="stable", ignore_index=True)
 
 
@@ -95,11 +95,11 @@ def _texts(study: str, rows: tuple[int, ...], _study: Study) -> list[str]:
 
 def _kinds(study: Study, rows: np.ndarray, window: tuple[int, int]) -> str:
     """` Kinds: latex 43 % (of the window 30 %), …`, the most frequent first."""
-    if study.kinds is None or study.facts.kinds is None:
+    size, names, codes = study.facts.batch_size, study.kinds, study.kind_codes(rows)
+    inside = study.kind_codes(np.arange(window[0] * size, window[1] * size))
+    if names is None or codes is None or inside is None:
         return ""
-    size, names = study.facts.batch_size, study.facts.kinds
-    mine = np.bincount(study.kinds[rows], minlength=len(names)) / len(rows)
-    inside = study.kinds[window[0] * size : window[1] * size]
+    mine = np.bincount(codes, minlength=len(names)) / len(rows)
     whole = np.bincount(inside, minlength=len(names)) / len(inside)
     order = [kind for kind in np.argsort(-mine, kind="stable") if mine[kind] > 0][:4]
     told = [f"{names[kind]} {100 * mine[kind]:.0f} % (of the window {100 * whole[kind]:.0f} %)" for kind in order]

@@ -32,7 +32,7 @@ def covering(attributions: Sequence[Attribution], head: Head, probe: str, row: i
         for one in attributions
         if str(head) in one.manifest.spec["heads"]
         and one.manifest.spec["probe"] == probe
-        and one.rows[0] <= row < one.rows[1]
+        and one.covers(np.array([row]))[0]
     ]
 
 

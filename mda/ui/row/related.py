@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def sharing_area(
     )
     looked = f"its {len(shared.looked_for)} longest spans" if len(shared.looked_for) > 1 else "its repeated span"
     if not shared.rows:
-        st.caption(f"No other of the study's {study.facts.rows:,} rows holds {looked} whole.")
+        st.caption(f"No other of the {len(study.held_rows()):,} rows on this machine holds {looked} whole.")
         return
     more = (
         "" if shared.found == len(shared.rows) else f". These are the first {len(shared.rows)}, longest span first"
@@ -119,4 +120,8 @@ def _scores_of(scores: pd.DataFrame | None, rows: np.ndarray) -> list[float]:
 
 @st.cache_data(max_entries=200, show_spinner="Looking through all rows …")
 def _sharing(name: str, identity: str, row: int, _study: Study) -> SharedSpans:
-    return rows_sharing_spans(_study.rows, row, MOST_SHARING)
+    if isinstance(_study.rows, np.ndarray):
+        return rows_sharing_spans(_study.rows, row, MOST_SHARING)
+    held = np.union1d(_study.held_rows(), [row])
+    found = rows_sharing_spans(_study.rows[held], int(np.searchsorted(held, row)), MOST_SHARING)
+    return replace(found, rows=[replace(one, row=int(held[one.row])) for one in found.rows])
