@@ -129,7 +129,7 @@ def test_command_lines_that_make_no_sense(study, mda, command):
 def test_a_window_that_the_attribution_does_not_cover(study, mda):
     told = mda(*ATTRIBUTE, "--rows", "44:80", "--json").json
     refused = mda(*replaced(REMOVE, select="top", fraction=0.1, attribution=told["id"]))
-    assert "scored rows 44:80, and the window is rows 40:80" in refused.refusal
+    assert "scored rows 44 to 80, and the window is 40 rows of 40:80" in refused.refusal
     assert "steps 11 to 20" in refused.refusal
 
 
