@@ -39,6 +39,9 @@ class CheckpointSource(Protocol):
     def has_optimizer(self, step: int) -> bool:
         """Whether the checkpoint keeps its optimizer's state."""
 
+    def absent(self, step: int) -> str | None:
+        """The sentence that says why the step has no weights anywhere, once that was found out; None before."""
+
 
 class FolderCheckpoints:
     """Checkpoints in a folder on this machine: `step0/ step100/ …`, or one model folder (step 0)."""
@@ -73,3 +76,6 @@ class FolderCheckpoints:
 
     def has_optimizer(self, step: int) -> bool:
         return has_optimizer(self._folders[step])
+
+    def absent(self, step: int) -> str | None:
+        return None

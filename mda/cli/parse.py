@@ -1,4 +1,4 @@
-"""Reads steps and rows as they are typed."""
+"""Reads rows as they are typed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,6 @@ from pathlib import Path
 from mda.errors import UserError
 
 MOST_ROWS = 10_000_000  # in one range of named rows, which are kept one by one
-
-
-def parse_steps(text: str) -> tuple[int, ...]:
-    """`1300,1500` as integers. Raises UserError otherwise."""
-    try:
-        steps = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"'{text}' is not a list of steps; write 1300 or 1300,1500.") from None
-    if min(steps) < 0:
-        raise UserError(f"'{text}' holds a negative step; steps count from 0.")
-    return steps
 
 
 def parse_range(text: str) -> tuple[int, int]:

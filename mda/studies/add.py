@@ -1,32 +1,32 @@
-"""Adding a study from a folder of checkpoints and a file of rows."""
+"""Adding a study from a folder of checkpoints, and what adding one from the hub has in common with that."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import GPTNeoXConfig, PreTrainedTokenizerFast
 
 from mda.checkpoints.folder import find_steps, load_model, read_config, weights_digest
-from mda.corpora.files import RowFile, read_rows
 from mda.errors import UserError
+from mda.hub import pythia
 from mda.store.artefact import Manifest, building
 from mda.store.atomic import disk_errors
-from mda.store.identity import array_digest
 from mda.store.paths import study_folder
 from mda.store.tensors import write_tensors
+from mda.studies.row_sources import FoundRows, RowsAsked, find_rows, kind_numbers
 from mda.studies.study import KIND, ROWS, TOKENIZER, Study, StudyFacts
 from mda.training.recipe import Recipe
 
-DEFAULT_BATCH_SIZE = 1024  # Pythia's rows a step
+if TYPE_CHECKING:
+    from transformers import GPTNeoXConfig, PreTrainedTokenizerFast
+
 HELD_OUT_ROWS = 256
-# Pythia's embedding is padded: of its ids only the tokenizer's 50277 ever occur, the others stay untrained.
-PYTHIA_TOKENS = {50304: 50277}
-LONGEST_PACKED_ROW = 2048
+# Pythia's embedding is padded: of its ids only the tokenizer's ever occur, the others stay untrained.
+USED_TOKENS = {size.vocabulary: pythia.USED_TOKENS for size in pythia.SIZES}
 
 # Pythia's published settings that do not depend on the model's size; the learning rate does, and 1e-3 is that
 # of its smallest models. Retrains of an added study use them.
@@ -38,40 +38,47 @@ ADDED_RECIPE: dict[str, Any] = {
 }
 
 
-def add_study(name: str, checkpoints: Path, rows: Path, tokenizer: Path | None, batch_size: int | None) -> Study:
+def add_study(
+    name: str,
+    checkpoints: Path,
+    rows: Path | RowsAsked,
+    tokenizer: Path | None,
+    batch_size: int | None,
+) -> Study:
     """Check checkpoints and rows, and copy the rows into the store; the checkpoints stay where they are.
 
     Raises UserError for anything that does not fit together; then nothing is kept.
     """
     folder = study_folder(name)
-    size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-    if size < 1:
-        raise UserError(f"--batch-size {size} is not a number of rows; give 1 or more.")
-    steps = find_steps(checkpoints.expanduser().resolve())
-    configs = {step: read_config(path) for step, path in steps.items()}
-    config = _same(configs)
-    reader = _tokenizer(tokenizer, config) if tokenizer else None
+    size = check_batch_size(batch_size) or pythia.BATCH_SIZE
+    checkpoints = checkpoints.expanduser().resolve()
+    steps = find_steps(checkpoints)
+    config = _same({step: read_config(path) for step, path in steps.items()})
+    reader = read_tokenizer(tokenizer, config) if tokenizer else None
     load_model(next(iter(steps.values())))  # damage is better met now than in an hour
-    # one id more than the model sees: the last is only ever a target
-    longest = min(config.max_position_embeddings, LONGEST_PACKED_ROW) + 1
-    found = read_rows(rows.expanduser().resolve(), config.vocab_size, longest, reader)
-    if found.tokens.shape[1] > config.max_position_embeddings + 1:
-        raise UserError(
-            f"{rows} has rows of {found.tokens.shape[1]} ids, and the model sees at most "
-            f"{config.max_position_embeddings} positions; cut the rows to {config.max_position_embeddings + 1}."
-        )
-    facts = _facts(found, config, max(steps), size, str(checkpoints.expanduser().resolve()), reader)
+    asked = rows if isinstance(rows, RowsAsked) else RowsAsked(str(rows))
+    found = find_rows(asked, None, config, reader)
+    in_order = found.in_order and max(steps) > 0  # without steps nothing says when a row was seen
+    trained, held_out = training_rows(found.count, max(steps) * size if in_order else None)
+    facts = StudyFacts(
+        **shared_facts(found, config, reader),
+        batch_size=size,
+        trained=trained,
+        held_out=held_out,
+        in_order=in_order,
+        checkpoints=str(checkpoints),
+        recipe=Recipe(batch_size=size, **ADDED_RECIPE),
+    )
     spec = {
         "origin": "folder",
-        "rows": array_digest(found.tokens),
-        "kinds": found.kinds is not None and array_digest(_kind_numbers(found)),
-        "tokenizer": reader and hashlib.sha256(reader.backend_tokenizer.to_str().encode()).hexdigest(),
+        **found.origin,
+        "tokenizer": tokenizer_digest(reader),
         "batch_size": size,
         "weights": {str(step): weights_digest(path) for step, path in steps.items()},
     }
     with building(folder / "study", KIND, spec) as work:
         if not work.ready:
-            _write(work.folder, found, reader)
+            write_parts(work.folder, found, reader)
             work.finish(facts.model_dump())
         assert isinstance(work.manifest, Manifest)
         if (there := work.manifest.result["checkpoints"]) != facts.checkpoints:
@@ -95,12 +102,35 @@ def _same(configs: dict[int, GPTNeoXConfig]) -> GPTNeoXConfig:
     return first[1]
 
 
-def _tokenizer(path: Path, config: GPTNeoXConfig) -> PreTrainedTokenizerFast:
+def training_rows(count: int, seen: int | None) -> tuple[int, tuple[int, int]]:
+    """How many of `count` rows were trained on, and the range of those that are held out.
+
+    seen: rows that the last checkpoint has seen; None where nothing tells, and the last ones then stand for both.
+    """
+    if seen is None:
+        return count, (max(0, count - HELD_OUT_ROWS), count)
+    trained = min(count, seen)
+    return trained, (trained, min(count, trained + HELD_OUT_ROWS))
+
+
+def check_batch_size(batch_size: int | None) -> int | None:
+    """The rows a step as given. Raises UserError where they are none."""
+    if batch_size is not None and batch_size < 1:
+        raise UserError(f"--batch-size {batch_size} is not a number of rows; give 1 or more.")
+    return batch_size
+
+
+def read_tokenizer(path: Path, config: GPTNeoXConfig, named: str | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer in a folder, which errors call `named`. Raises UserError where there is none, or one with more
+    tokens than the model."""
+    from transformers import PreTrainedTokenizerFast
+
     try:
         reader = PreTrainedTokenizerFast.from_pretrained(path.expanduser(), local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # the library's own kinds, and those of tokenizers, which are bare exceptions
         raise UserError(
-            f"{path} is not a tokenizer ({str(error).splitlines()[0][:120]}); give a folder with tokenizer.json."
+            f"{named or path} is not a tokenizer ({(str(error).splitlines() or [''])[0][:120]}); give a folder "
+            "with tokenizer.json."
         ) from None
     if len(reader) > config.vocab_size:
         raise UserError(
@@ -109,50 +139,40 @@ def _tokenizer(path: Path, config: GPTNeoXConfig) -> PreTrainedTokenizerFast:
     return reader
 
 
-def _kind_numbers(found: RowFile) -> np.ndarray:
-    names = sorted(set(found.kinds or []))
-    if len(names) > 255:
-        raise UserError(f"The column 'kind' has {len(names)} different values; at most 255 are kinds of text.")
-    return np.array([names.index(kind) for kind in found.kinds or []], dtype=np.uint8)
+def tokenizer_digest(reader: PreTrainedTokenizerFast | None) -> str | None:
+    """sha256 of what the tokenizer does, None without one."""
+    return None if reader is None else hashlib.sha256(reader.backend_tokenizer.to_str().encode()).hexdigest()
 
 
-def _facts(
-    found: RowFile,
-    config: GPTNeoXConfig,
-    last_step: int,
-    batch_size: int,
-    checkpoints: str,
-    reader: PreTrainedTokenizerFast | None,
-) -> StudyFacts:
-    count = len(found.tokens)
-    trained = min(count, last_step * batch_size) if last_step else count
-    # a study of one checkpoint without a step says nothing of what it has seen; all rows then stand for both
-    unseen = trained if last_step else 0
-    special = set(reader.all_special_ids) if reader else set()
-    special |= {i for i in (config.eos_token_id, config.bos_token_id) if isinstance(i, int)}
-    used = len(reader) if reader else PYTHIA_TOKENS.get(config.vocab_size, config.vocab_size)
-    ordinary = [token for token in range(used) if token not in special]
-    return StudyFacts(
-        batch_size=batch_size,
-        seq_len=found.tokens.shape[1] - 1,
-        vocab_size=config.vocab_size,
-        rows=count,
-        trained=trained,
-        held_out=(unseen, min(count, unseen + HELD_OUT_ROWS)),
-        kinds=sorted(set(found.kinds)) if found.kinds else None,
-        probe_ids=ordinary,
-        start_id=config.eos_token_id if isinstance(config.eos_token_id, int) else 0,
-        checkpoints=checkpoints,
-        recipe=Recipe(batch_size=batch_size, **ADDED_RECIPE),
-    )
+def shared_facts(
+    found: FoundRows, config: GPTNeoXConfig, reader: PreTrainedTokenizerFast | None
+) -> dict[str, Any]:
+    """The facts of a study that its rows, the model's configuration and the tokenizer tell."""
+    special = {i for i in (config.eos_token_id, config.bos_token_id) if isinstance(i, int)}
+    if reader is not None:
+        special |= {i for i, token in reader.added_tokens_decoder.items() if token.special}
+        special |= set(reader.all_special_ids)
+    used = len(reader) if reader else USED_TOKENS.get(config.vocab_size, config.vocab_size)
+    kinds = found.stored.kinds if found.stored is not None else None
+    return {
+        "seq_len": found.length - 1,
+        "vocab_size": config.vocab_size,
+        "rows": found.count,
+        "kinds": sorted(set(kinds)) if kinds else None,
+        "probe_ids": [token for token in range(used) if token not in special],
+        "start_id": config.eos_token_id if isinstance(config.eos_token_id, int) else pythia.EOD_ID,
+        "preshuffled": found.there,
+    }
 
 
-def _write(folder: Path, found: RowFile, reader: PreTrainedTokenizerFast | None) -> None:
-    tensors = {"tokens": torch.from_numpy(np.ascontiguousarray(found.tokens))}
-    if found.kinds is not None:
-        tensors["kinds"] = torch.from_numpy(_kind_numbers(found))
+def write_parts(folder: Path, found: FoundRows, reader: PreTrainedTokenizerFast | None) -> None:
+    """Write the rows that are kept with a study, and its tokenizer."""
     with disk_errors():
-        write_tensors(folder / ROWS, tensors)
+        if found.stored is not None:
+            tensors = {"tokens": torch.from_numpy(np.ascontiguousarray(found.stored.tokens))}
+            if found.stored.kinds is not None:
+                tensors["kinds"] = torch.from_numpy(kind_numbers(found.stored))
+            write_tensors(folder / ROWS, tensors)
         if reader is not None:
             shutil.rmtree(folder / TOKENIZER, ignore_errors=True)
             reader.save_pretrained(folder / TOKENIZER)

@@ -14,7 +14,11 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
+from mda.checkpoints.folder import load_model
+from mda.checkpoints.hub import NoWeights
+from mda.checkpoints.in_turn import in_turn
 from mda.corpora.rows import RowSource
+from mda.device import best_device
 from mda.errors import UserError
 from mda.heads.model_scores import MODEL_SCORES, held_out_scores, induction_loss
 from mda.heads.scores import HEAD_SCORES, head_scores
@@ -25,6 +29,7 @@ from mda.store.identity import array_digest, identity
 from mda.store.paths import refuse_if_read_only, study_folder
 from mda.store.tables import read_parquet, write_parquet
 from mda.studies.study import Study, StudyFacts
+from mda.workflows.download import needed
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
@@ -107,22 +112,32 @@ class CheckpointScorer:
 def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
     """Fill the study's two tables at the steps asked for; steps that are there already cost nothing.
 
-    Returns the paths of the tables and the steps they now hold. Raises UserError for unknown steps (nothing is
-    computed then) and where another process fills the same tables.
+    Checkpoints are brought here where they are not, the next while one is scored, and one model is in memory at a
+    time. Returns the paths of the tables, the steps they now hold, and the steps without weights anywhere, which
+    are skipped, with the reason. Raises UserError for unknown steps (nothing is computed then) and where another
+    process fills the same tables.
     """
     study = Study.open(request.study)
     wanted = study.steps if request.steps is None else sorted(set(request.steps))
     for step in wanted:
         study.check_step(step)
     scorer = CheckpointScorer.of(study.facts, study.rows, request.preset)
-    folder = heads_folder(study.name, request.preset)
+    folder, device = heads_folder(study.name, request.preset), best_device()
+    skipped: dict[str, str] = {}
     with _filling(folder, study, scorer):
         heads, models = head_table(study.name, request.preset), model_table(study.name, request.preset)
         missing = [step for step in wanted if step not in set(models["step"])]
         progress.stage("heads", len(wanted), len(wanted) - len(missing))
-        for step in missing:
+        if (first := needed(study.source, missing)).steps:
+            progress.log(first.sentence)
+        for step, checkpoint in in_turn(study.source, missing, lambda bytes_: progress.changed()):
+            if isinstance(checkpoint, NoWeights):
+                skipped[str(step)] = str(checkpoint)
+                progress.log(str(checkpoint))
+                progress.advance()
+                continue
             study.weights_digest(step)  # refuses weights that changed
-            frame, scores = scorer.score(study.load(step))
+            frame, scores = scorer.score(load_model(checkpoint, device))
             frame.insert(0, "step", step)
             heads = pd.concat([heads[heads["step"] != step], frame]).sort_values(["step", "layer", "head"])
             models = pd.concat([models, pd.DataFrame([{"step": step, **scores}])]).sort_values("step")
@@ -135,7 +150,17 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
         "head_scores": str(folder / HEAD_TABLE),
         "model_scores": str(folder / MODEL_TABLE),
         "steps": [int(step) for step in models["step"]],
+        "skipped": skipped,
     }
+
+
+def downloads_first(request: HeadsRequest) -> str | None:
+    """What scoring has to download, as a sentence, or None for nothing. Raises UserError for unknown steps."""
+    study = Study.open(request.study)
+    wanted = study.steps if request.steps is None else sorted({study.check_step(step) for step in request.steps})
+    scored = set(model_table(study.name, request.preset)["step"])
+    first = needed(study.source, [step for step in wanted if step not in scored])
+    return first.sentence if first.steps else None
 
 
 def heads_folder(study: str, preset: str = "varied") -> Path:

@@ -23,10 +23,8 @@ def add(tiny_cache, tmp_path, monkeypatch, mda):
     monkeypatch.setenv("MDA_CACHE", str(tmp_path / "cache"))
     sources = tiny_cache.parent / "tiny-sources"
 
-    def call(rows, *options, checkpoints=sources / "checkpoints"):
-        return mda(
-            "study", "add", "new", "--checkpoints", checkpoints, "--rows", rows, "--batch-size", 4, *options
-        )
+    def call(rows, *options, checkpoints=sources / "checkpoints", name="new"):
+        return mda("study", "add", name, "--checkpoints", checkpoints, "--rows", rows, "--batch-size", 4, *options)
 
     return call
 
@@ -104,6 +102,18 @@ def test_a_single_model_folder_is_step_0(add, tmp_path, tokens, tiny_cache):
     told = add(write(tmp_path / "rows.npy", tokens), "--json", checkpoints=one).json
     assert told["steps"] == [0]
     assert told["held_out"] == [0, 96]
+    assert told["in_order"] is False  # nothing says when it saw a row
+
+
+def test_ids_are_in_training_order_and_text_is_not(add, tmp_path, tokens, tokenizer):
+    told = add(write(tmp_path / "rows.npy", tokens), "--json").json
+    assert told["in_order"] is True
+    assert (told["held_out"], told["held_out_seen_by"]) == ([80, 96], [])
+    text = write(tmp_path / "rows.jsonl", [{"text": "the old river one stone"}] * 90)
+    told = add(text, "--tokenizer", tokenizer, "--json", name="text").json
+    assert told["in_order"] is False
+    assert told["held_out"] == [0, told["rows"]]
+    assert told["held_out_seen_by"] == []
 
 
 def test_special_tokens_are_no_probe_tokens(add, tmp_path, tokens, tokenizer):
@@ -129,7 +139,8 @@ BAD_ROWS = {
     "long.npy": (lambda t: np.concatenate([t, t], axis=1), "cut the rows to 33"),
     "text.npy": (lambda t: "the old river", "save it with numpy.save"),
     "empty.npy": (lambda t: "", "save it with numpy.save"),
-    "rows.txt": (lambda t: "the old river", "is not a file of rows"),
+    "rows.txt": (lambda t: "the old river", "--tokenizer"),
+    "rows.xlsx": (lambda t: "the old river", "is not a file of rows"),
     "rows": (lambda t: "the old river", "is not a file of rows"),
     "ragged.parquet": (ragged, "different lengths"),
     "ragged.jsonl": (ragged, "different lengths"),
