@@ -189,7 +189,7 @@ def describe(name: str) -> dict[str, Any]:
         "order_note": order_note(study),
         "held_out": list(facts.held_out),
         "held_out_seen_by": seen_by,  # checkpoints, where a study has no rows that training left out
-        "kinds": facts.kinds,
+        "kinds": study.kinds,
         "tokenizer": study.tokenizer is not None,
         "recipe": facts.recipe.model_dump(),
         "attributions": [{"id": one.id, "about": one.title} for one in list_attributions(name)],

@@ -1,1 +1,1 @@
-"""Where a study's rows come from: the generated demo corpus, and files of token ids or text."""
+"""Where a study's rows come from: generated, read from files or data sets, or fetched in training order."""

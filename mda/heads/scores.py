@@ -111,8 +111,8 @@ def head_scores(model: GPTNeoXForCausalLM, batches: Sequence[RepeatedBatch]) -> 
             model(batch.tokens.to(model.device), use_cache=False)
         for layer in range(sizes.layers):
             for name, score in PATTERN_SCORES.items():
-                totals[name][layer] += size * score(patterns[layer].float(), batch).double().cpu()
-            totals["copying"][layer] += size * copying(model, projected[layer], layer, batch).double().cpu()
+                totals[name][layer] += size * score(patterns[layer].float(), batch).cpu().double()
+            totals["copying"][layer] += size * copying(model, projected[layer], layer, batch).cpu().double()
         count += size
     heads = sizes.all_heads()
     frame = pd.DataFrame({"layer": [h.layer for h in heads], "head": [h.index for h in heads]})

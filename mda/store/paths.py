@@ -1,4 +1,5 @@
-"""Where results lie: `<cache>/<study>/…` for artefacts and `<cache>/jobs/<id>/` for jobs."""
+"""Where results lie: `<cache>/<study>/…` for artefacts, `<cache>/jobs/<id>/` for jobs, and `<cache>/hub/…` for
+what was brought from the hub and belongs to no study."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from mda.errors import UserError
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_RESERVED = {"jobs"}  # lies beside the studies
+_RESERVED = {"jobs", "hub"}  # lie beside the studies
 _RESERVED_ENDINGS = (".partial", ".lock")  # lie beside the artefacts
 
 
@@ -37,7 +38,7 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or name in _RESERVED or name.endswith(_RESERVED_ENDINGS):
         raise UserError(
             f"'{name[:80]}' cannot be a study's name: use 1 to 64 of a-z, 0-9, dot, dash and underscore, "
-            "beginning with a letter or digit (and neither 'jobs' nor an ending .partial or .lock)"
+            "beginning with a letter or digit (and neither 'jobs' nor 'hub' nor an ending .partial or .lock)"
         )
     return name
 

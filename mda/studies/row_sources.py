@@ -27,7 +27,8 @@ _DATASET = re.compile(r"([A-Za-z0-9_][\w.-]*/[\w.-]+?)(?::(.+))?")
 @dataclass(frozen=True)
 class RowsAsked:
     """Which rows a study is to have: `where` is a path, `OWNER/DATASET[:COLUMN]`, or None for those that a Pythia
-    was trained on. The rest is about data sets of text on the hub; the split is `train` where none is said."""
+    was trained on. `column` holds the text of a table or data set; config and split are about data sets of the hub,
+    and the split is `train` where none is said."""
 
     where: str | None = None
     column: str | None = None
@@ -73,8 +74,8 @@ def find_rows(
     path = Path(asked.where).expanduser()
     named = None if path.exists() or path.suffix in TABLES else _DATASET.fullmatch(asked.where)
     if named is None:
-        asked.refuse_details()
-        return _from_file(path.resolve(), config, reader)
+        RowsAsked(config=asked.config, split=asked.split).refuse_details()
+        return _from_file(path.resolve(), asked.column, config, reader)
     commit = client.commit(named[1], "dataset")
     if preshuffled.INDEX in client.files(named[1], "dataset", commit):
         asked.refuse_details()
@@ -89,10 +90,12 @@ def find_rows(
     )
 
 
-def _from_file(path: Path, config: GPTNeoXConfig, reader: PreTrainedTokenizerFast | None) -> FoundRows:
+def _from_file(
+    path: Path, column: str | None, config: GPTNeoXConfig, reader: PreTrainedTokenizerFast | None
+) -> FoundRows:
     from mda.corpora.files import read_rows
 
-    found = read_rows(path, config.vocab_size, _longest(config), reader)
+    found = read_rows(path, config.vocab_size, _longest(config), reader, column)
     if found.tokens.shape[1] > config.max_position_embeddings + 1:
         raise UserError(
             f"{path} has rows of {found.tokens.shape[1]} ids, and the model sees at most "

@@ -15,10 +15,12 @@ from mda.checkpoints.source import CheckpointSource, FolderCheckpoints
 from mda.corpora.rows import RemoteRows, RowSource
 from mda.errors import UserError
 from mda.heads.geometry import Geometry
+from mda.kinds.classify import KINDS, main_kind
 from mda.spans import repeated_shares
 from mda.store.artefact import Manifest, open_artefact
 from mda.store.paths import cache_root, study_folder
 from mda.store.tensors import map_array
+from mda.text_pieces import token_pieces
 from mda.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -127,7 +129,8 @@ class Study:
         from mda.corpora.preshuffled.rows import PreshuffledRows
 
         there = self.facts.preshuffled
-        return PreshuffledRows(there.repo, there.commit, self.facts.rows, self.facts.seq_len + 1)
+        facts = self.facts
+        return PreshuffledRows(there.repo, there.commit, facts.rows, facts.seq_len + 1, facts.vocab_size)
 
     def rows_here(self, rows: np.ndarray) -> np.ndarray:
         """Which of the rows [n] are on this machine: bool [n]."""
@@ -139,14 +142,23 @@ class Study:
 
     @property
     def kinds(self) -> list[str] | None:
-        """The kinds of text that rows can be of; None where nothing tells them."""
+        """The kinds of text that rows can be of: those they are labelled with, else those that `mda.kinds` tells
+        from their text; None where there is no text."""
+        if self.facts.kinds is None and (self.folder / TOKENIZER).is_dir():
+            return list(KINDS)
         return self.facts.kinds
 
     def kind_codes(self, rows: np.ndarray) -> np.ndarray | None:
-        """The kind of each of the rows [n] as an index uint8 [n] into `kinds`; None where there are none."""
-        if self.facts.kinds is None:
+        """The kind of each of the rows [n] as an index uint8 [n] into `kinds`; None where there are none.
+
+        Without labels a row is of the kind with the largest share of its text (some ms a row of 2048 tokens).
+        """
+        if self.facts.kinds is not None:
+            return np.asarray(map_array(self.folder / ROWS, "kinds")[rows])
+        if self.tokenizer is None:
             return None
-        return np.asarray(map_array(self.folder / ROWS, "kinds")[rows])
+        texts = self.tokenizer.batch_decode(self.rows[rows])
+        return np.array([KINDS.index(main_kind(text)) for text in texts], dtype=np.uint8)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast | None:
@@ -218,7 +230,7 @@ class Study:
         ids = self.rows[row].tolist()
         if self.tokenizer is None:
             return [f"{token} " for token in ids]
-        return [str(self.tokenizer.decode([token])) for token in ids]
+        return token_pieces(ids, self.tokenizer)
 
 
 def list_studies() -> list[str]:
