@@ -67,14 +67,9 @@ def repeated_spans(tokens: np.ndarray, min_length: int = MIN_LENGTH) -> list[Spa
     found: list[tuple[int, tuple[int, ...]]] = []
     while longest >= min_length:
         room = _room(taken)
-        # Where a content repeats, its prefixes repeat too, so bisection finds the longest length.
-        lengths = range(min_length, longest + 1)
-        tried = bisect_left(
-            lengths, True, key=lambda length: next(_candidates(tables, room, length), None) is None
-        )
-        if tried == 0:
+        length = _longest_repeating(tables, room, min_length, longest)
+        if length < min_length:
             break
-        length = lengths[tried - 1]
         for starts in sorted(_candidates(tables, room, length), key=lambda starts: starts[0]):
             kept = _free_starts(starts, taken, length)
             if len(kept) >= 2:
@@ -179,6 +174,24 @@ def _room(taken: np.ndarray) -> np.ndarray:
     places = np.arange(len(taken))
     next_taken = np.minimum.accumulate(np.where(taken, places, len(taken))[::-1])[::-1]
     return next_taken - places
+
+
+def _longest_repeating(tables: list[np.ndarray], room: np.ndarray, shortest: int, longest: int) -> int:
+    """Longest of these lengths that has a candidate; `shortest` - 1 where none has.
+
+    Where a content repeats, its prefixes repeat too. The lengths at which spans are found often lie side by side,
+    so steps of 1, 2, 4, … down from the longest come first, and bisection only between the last two of them.
+    """
+
+    def none_of(length: int) -> bool:
+        return next(_candidates(tables, room, length), None) is None
+
+    step, length, without = 1, longest, longest + 1
+    while none_of(length):
+        if length == shortest:
+            return shortest - 1
+        length, without, step = max(shortest, length - step), length, 2 * step
+    return length + bisect_left(range(length + 1, without), True, key=none_of)
 
 
 def _candidates(tables: list[np.ndarray], room: np.ndarray, length: int) -> Iterator[np.ndarray]:

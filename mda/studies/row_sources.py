@@ -27,8 +27,8 @@ _DATASET = re.compile(r"([A-Za-z0-9_][\w.-]*/[\w.-]+?)(?::(.+))?")
 @dataclass(frozen=True)
 class RowsAsked:
     """Which rows a study is to have: `where` is a path, `OWNER/DATASET[:COLUMN]`, or None for those that a Pythia
-    was trained on. `column` holds the text of a table or data set; config and split are about data sets of the hub,
-    and the split is `train` where none is said."""
+    was trained on. `column` holds the text of a table or data set; config and split (`train` where none is said)
+    are about data sets of the hub."""
 
     where: str | None = None
     column: str | None = None
