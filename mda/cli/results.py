@@ -70,15 +70,19 @@ def compare(
     """Compare retrains with their baselines: delays and final scores, with intervals over replicates."""
     from mda.cli.run import print_json
     from mda.evidence.delay import BORN_LEVEL
+    from mda.studies.retrains import find_retrain
     from mda.workflows.compare import compare as compare_arms
 
     table = compare_arms(retrains)
+    notes = list(dict.fromkeys(sentence for name in retrains for sentence in find_retrain(name).caveats))
     if as_json:
-        print_json({"arms": table.to_dict("records")})
-    elif table.empty:
+        print_json({"arms": table.to_dict("records"), "caveats": notes})
+        return
+    if table.empty:
         print(f"No head is born in the baselines: no final score reaches {BORN_LEVEL:g}.")
     else:
         print(table.round(3).to_string(index=False, na_rep="-"))
+    print(*notes, sep="\n", end="\n" * bool(notes))
 
 
 COMMANDS = (top, compare)

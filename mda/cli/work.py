@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from mda.cli.parse import parse_range, parse_rows, parse_steps
+from mda.cli.parse import parse_range, parse_rows
+from mda.studies.step_presets import choose_steps, parse_steps
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 StudyName = Annotated[str, typer.Argument(help="Name of the study; `mda study list` shows them.")]
@@ -27,7 +29,9 @@ def demo(
 
 def heads(
     study: StudyName,
-    steps: Annotated[str | None, typer.Option(help="Checkpoints, as 0,100,…; all by default.")] = None,
+    steps: Annotated[
+        str, typer.Option(help="Checkpoints: all, log20 (20 spread over training), around:1000, or 0,1,2,512.")
+    ] = "all",
     preset: Annotated[
         str,
         typer.Option(help="Sequences: varied periods, or olsson (25 tokens x 4) or transformer-lens (50 x 2)."),
@@ -35,12 +39,15 @@ def heads(
     as_json: Json = False,
 ) -> None:
     """Score all heads at checkpoints: two tables, filled step by step."""
-    from mda.workflows.head_scores import HeadsRequest
+    from mda.studies.study import Study
+    from mda.workflows.head_scores import HeadsRequest, downloads_first
     from mda.workflows.registry import checked
 
-    chosen = None if steps is None else parse_steps(steps)
+    chosen = None if steps == "all" else choose_steps(steps, Study.open(study).steps)
     request = checked(HeadsRequest, {"study": study, "steps": chosen, "preset": preset})
-    _run("heads", request, study, as_json, "Head scores: {head_scores}")
+    if first := downloads_first(request):
+        print(first, file=sys.stderr, flush=True)
+    _run("heads", request, study, as_json, "Head scores: {head_scores}{skips}")
 
 
 def attribute(
@@ -57,10 +64,19 @@ def attribute(
     rows: Annotated[
         str | None, typer.Option(help="Rows A:B (B not included); all training rows by default.")
     ] = None,
+    sample: Annotated[int | None, typer.Option(help="So many of these rows at random.")] = None,
+    rows_per_step: Annotated[int | None, typer.Option(help="Of these rows the first few of each step.")] = None,
     fit_rows: Annotated[int, typer.Option(help="Random rows that the curvature is fitted on.")] = 2048,
     curvature: Annotated[str, typer.Option(help="ekfac, kfac, diagonal, identity or exact.")] = "ekfac",
     seed: Annotated[int, typer.Option(help="Seed of probe sequences, fit rows and sampled labels.")] = 0,
     probe_sequences: Annotated[int, typer.Option(help="Sequences of the probe.")] = 512,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto: the best there is.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="float32, or bfloat16 for scoring rows; how far the two agree is measured.")
+    ] = "float32",
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say how long it will take, measured on a few rows.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score training rows by their influence on a head's behaviour; positive: training on the row promotes it."""
@@ -77,12 +93,23 @@ def attribute(
             "blocks": blocks,
             "through": through,
             "rows": None if rows is None else parse_range(rows),
+            "sample": sample,
+            "per_step": rows_per_step,
             "fit_rows": fit_rows,
             "curvature": curvature,
             "seed": seed,
             "probe_sequences": probe_sequences,
+            "device": device,
+            "dtype": dtype,
         },
     )
+    if estimate:
+        from mda.cli.run import print_json
+        from mda.workflows.estimate import estimate_attribution
+
+        expected = estimate_attribution(request)
+        print_json(expected.model_dump()) if as_json else print(expected.text)
+        return
     _run("attribute", request, study, as_json, "Attribution {id}\n{scores}\n{reliable}")
 
 
@@ -104,11 +131,17 @@ def retrain(
         int, typer.Option(help="0: rows in their order; K: shuffled, the same in every arm.")
     ] = 0,
     every: Annotated[int, typer.Option(help="Steps between two looks at all heads.")] = 50,
+    rows_per_step: Annotated[
+        int | None, typer.Option(help="Train on the first so many rows of each step; all by default.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Another learning rate than the study's (of its schedule, the peak).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Retrain one arm from a stored checkpoint with chosen rows removed or duplicated."""
     from mda.workflows.registry import checked
-    from mda.workflows.retrain import RetrainRequest
+    from mda.workflows.retrain_task import RetrainRequest
 
     request = checked(
         RetrainRequest,
@@ -124,9 +157,11 @@ def retrain(
             "rows": None if rows is None else parse_rows(rows),
             "replicate": replicate,
             "every": every,
+            "rows_per_step": rows_per_step,
+            "learning_rate": learning_rate,
         },
     )
-    _run("retrain", request, study, as_json, "Retrain {id}\n{metrics}")
+    _run("retrain", request, study, as_json, "Retrain {id}\n{metrics}{notes}")
 
 
 COMMANDS = (demo, heads, attribute, retrain)
@@ -140,16 +175,20 @@ def _run(command: str, request: Any, study: str, as_json: bool, told: str) -> No
         print_json(result)
     else:
         reliability = result.get("reliability")
-        print(told.format(**result, reliable=reliability_line(reliability) if reliability else ""))
+        skips = "".join(f"\n{reason}" for reason in result.get("skipped", {}).values())
+        notes = "".join(f"\n{sentence}" for sentence in result.get("caveats", ()))
+        reliable = reliability_line(reliability) if reliability else ""
+        print(told.format(**result, reliable=reliable, skips=skips, notes=notes))
 
 
 def reliability_line(reliability: dict[str, Any]) -> str:
-    """The two rank agreements that every attribution stores, in words."""
-    halves, seeds = (
-        "undefined" if reliability[key] is None else f"{reliability[key]:.2f}"
-        for key in ("probe_halves", "label_seeds")
-    )
+    """The rank agreements that an attribution stores, in words."""
+
+    def agreement(key: str) -> str:
+        return "undefined" if reliability[key] is None else f"{reliability[key]:.2f}"
+
+    formats = f", {agreement('bfloat16')} between bfloat16 and float32" if "bfloat16" in reliability else ""
     return (
-        f"Reliability (Spearman on {reliability['rows']} rows): {halves} between the probe's halves, {seeds} "
-        "between two fits of the curvature."
+        f"Reliability (Spearman on {reliability['rows']} rows): {agreement('probe_halves')} between the probe's "
+        f"halves, {agreement('label_seeds')} between two fits of the curvature{formats}."
     )

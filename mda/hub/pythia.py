@@ -7,7 +7,8 @@ et al., ICLR 2025, arXiv 2503.09543, and the cards of its models and of `Eleuthe
 - Sizes [R, Y]; d_model / heads is the width of a head. 6.9b and 12b began from other random weights [R, errata].
 - Optimizer [Y]: Adam, betas .9 and .95, eps 1e-8, weight decay .1, gradients clipped at norm 1, no dropout.
   GPT-NeoX keeps biases and layer norms out of weight decay (its megatron/model/utils.py).
-- Schedule [Y]: warm-up over 1 % of 143,000 steps, then a cosine down to 10 % of the learning rate.
+- Schedule [Y]: warm-up over 1 % of 143,000 steps, then a cosine down to 10 % of the learning rate. How GPT-NeoX's
+  scheduler of that time reads it (towards zero, with the 10 % as a floor) is told in `mda.training.recipe`.
 - A step is 1024 rows of 2048 tokens (rows are stored with the target of the last one, 2049 ids) [R, Y].
 - 154 checkpoints [R]: step 0, the powers of two up to 512, then every thousand; `main` is step 143,000.
 - Ids [C]: 0 is `<|endoftext|>`, which ends every document and begins none. The tokenizer uses 50,277 ids, and the

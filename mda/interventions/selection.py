@@ -20,24 +20,24 @@ def select_bottom(scores: np.ndarray, fraction: float) -> np.ndarray:
     return _select(_checked(scores), fraction)
 
 
-def select_rows(rows: npt.ArrayLike, n: int, first: int = 0) -> np.ndarray:
-    """Positions, ascending int64, of explicitly named `rows` in a window of `n` rows that begins at row
-    `first`.
+def select_rows(rows: npt.ArrayLike, window: np.ndarray) -> np.ndarray:
+    """Positions, ascending int64, of explicitly named `rows` in a window of rows (their numbers, ascending).
 
-    A row named twice counts once. Raises UserError when no row is named or one lies outside the window.
+    A row named twice counts once. Raises UserError when no row is named or one is not in the window.
     """
     named = np.unique(np.asarray(rows))
     if named.size == 0:
         raise UserError("no row was named; give at least one row number of the training window")
     if not np.issubdtype(named.dtype, np.integer):
         raise UserError("row numbers are whole numbers; give them as integers, for example 12,40")
-    outside = named[(named < first) | (named >= first + n)]
+    outside = named[~np.isin(named, window)]
     if outside.size:
+        few = "" if len(window) > window[-1] - window[0] else f", of which it uses {len(window)}"
         raise UserError(
-            f"row {outside[0]} lies outside the training window (rows {first} to {first + n - 1}); "
+            f"row {outside[0]} lies outside the training window (rows {window[0]} to {window[-1]}{few}); "
             "name rows inside it or move the window"
         )
-    return named.astype(np.int64) - first
+    return np.searchsorted(window, named).astype(np.int64)
 
 
 def _checked(scores: np.ndarray) -> np.ndarray:

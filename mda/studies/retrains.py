@@ -44,10 +44,32 @@ class Retrain:
         return int(self.manifest.spec["replicate"])
 
     @property
-    def schedule(self) -> tuple[str, int, int, int, int]:
-        """What arms must share to be compared: starting weights, from, to, until and steps between looks."""
+    def rows_per_step(self) -> int | None:
+        """How many rows of each step it was trained on, the first ones; None: all of them."""
+        found: int | None = self.manifest.spec.get("rows_per_step")
+        return found
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The learning rate (peak of its schedule) that it was given; None: the study's own."""
+        found: float | None = self.manifest.spec.get("learning_rate")
+        return found
+
+    @property
+    def schedule(self) -> tuple[str, int, int, int, int, int, float]:
+        """What arms must share to be compared: what they start from, from, to, until and steps between looks, rows
+        of a step (0: all) and learning rate (0: the study's own)."""
         spec = self.manifest.spec
-        return (spec["weights"], spec["from"], spec["to"], spec["until"], spec["every"])
+        start = f"{spec['weights']} {spec.get('optimizer', '')}"
+        looks = (spec["from"], spec["to"], spec["until"], spec["every"])
+        return (start, *looks, self.rows_per_step or 0, self.learning_rate or 0.0)
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to keep in mind of how it was trained."""
+        size = self.manifest.spec["recipe"]["batch_size"] if self.rows_per_step else 0
+        fresh = bool(self.manifest.result.get("fresh_optimizer"))
+        return caveats(fresh, self.rows_per_step, size, self.learning_rate)
 
     @property
     def attribution(self) -> str | None:
@@ -67,7 +89,8 @@ class Retrain:
         rows, and what chose them."""
         spec = self.manifest.spec
         shared = ("study", "from", "to", "until", "every", "action", "attribution", "fraction")
-        return {**{key: spec[key] for key in shared}, "rows": self.named_rows}
+        own: dict[str, Any] = {key: spec[key] for key in ("rows_per_step", "learning_rate") if key in spec}
+        return {**{key: spec[key] for key in shared}, "rows": self.named_rows, **own}
 
     def metrics(self) -> pd.DataFrame:
         """Columns step, head (`L1H3`) and the head scores."""
@@ -87,6 +110,29 @@ def arm_label(action: str, select: str | None, fraction: float | None) -> str:
     if action == BASELINE:
         return BASELINE
     return f"{action} {select}" + (f" {100 * fraction:g} %" if fraction is not None else "")
+
+
+def caveats(fresh: bool, rows_per_step: int | None, batch_size: int, learning_rate: float | None) -> list[str]:
+    """Sentences about arms that start with a fresh optimizer, that train on the first rows of each step alone
+    (None: on all of its `batch_size`), or at another learning rate than the study's (None: at its own)."""
+    told = []
+    if fresh:
+        told.append(
+            "The starting checkpoint has no optimizer state, so every arm, the baseline too, starts with fresh "
+            "Adam moments: compare arms with their baseline, not with the published run."
+        )
+    if rows_per_step is not None:
+        some = "first row" if rows_per_step == 1 else f"first {rows_per_step:,} rows"
+        ratio = batch_size / rows_per_step
+        rate = "" if learning_rate else ", at the learning rate of the whole batch"
+        told.append(
+            f"Each step trains on the {some} of its {batch_size:,}: a batch {ratio:,.3g} times smaller, whose "
+            f"gradient is about {ratio**0.5:,.2g} times as noisy{rate}. Heads are born later on so few rows, if "
+            "at all while you look."
+        )
+    if learning_rate is not None:
+        told.append(f"The learning rate is {learning_rate:g} instead of the study's own.")
+    return told
 
 
 def retrain_folder(study: str, name: str) -> Path:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from mda.errors import UserError
+from mda.training.loss import weighted_loss
 from mda.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -21,38 +21,33 @@ if TYPE_CHECKING:
 class Plan:
     """Which rows each step sees, and with which weight.
 
-    `rows` maps row numbers [n] to token ids [n, T + 1]; step s sees positions [s * batch_size, (s + 1) *
-    batch_size). Position p holds row `order[p - first]` where `order` covers it, and row p elsewhere. Row r
-    weighs `weights[r - first]` where that covers it, and 1 elsewhere: 0 removed, 1 + k for k extra copies.
+    `rows` maps row numbers [n] to token ids [n, T + 1]. Of the rows of a step the first `per_step` are used (None:
+    all), and places count the used rows: place p of a study with B rows a step is row p // per_step * B + p %
+    per_step, which is row p itself where all are used. Step s sees places [s * per_step, (s + 1) * per_step).
+    Where `order` covers place p, the row of place `order[p - first]` is shown there. The row of place p weighs
+    `weights[p - first]` where that covers it, wherever it is shown, and 1 elsewhere: 0 removed, 1 + k for k extra
+    copies. `at_once` rows go through the model together (None: a whole step); their gradients add up.
     """
 
     rows: Callable[[np.ndarray], np.ndarray]
     first: int = 0
     order: np.ndarray | None = None
     weights: np.ndarray | None = None
+    per_step: int | None = None
+    at_once: int | None = None
 
     def batch(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers [batch_size] and their weights float32 [batch_size] at one step."""
-        numbers = np.arange(step * batch_size, (step + 1) * batch_size)
-        weights = np.ones(batch_size, dtype=np.float32)
+        """Row numbers [n] and their weights float32 [n] at one step of a study with so many rows a step."""
+        used = self.per_step or batch_size
+        places = np.arange(step * used, (step + 1) * used)
+        weights = np.ones(used, dtype=np.float32)
         if self.order is not None:
-            inside = (numbers >= self.first) & (numbers < self.first + len(self.order))
-            numbers[inside] = self.order[numbers[inside] - self.first]
+            inside = (places >= self.first) & (places < self.first + len(self.order))
+            places[inside] = self.order[places[inside] - self.first]
         if self.weights is not None:
-            covered = (numbers >= self.first) & (numbers < self.first + len(self.weights))
-            weights[covered] = self.weights[numbers[covered] - self.first]
-        return numbers, weights
-
-
-def weighted_loss(model: GPTNeoXForCausalLM, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean next-token loss in nats of token ids [B, T + 1], rows weighted [B] and divided by B.
-
-    Dividing by B and not by the sum of weights keeps every other row's share of the update unchanged, which
-    is what an influence score is a statement about.
-    """
-    logits = model(tokens[:, :-1], use_cache=False).logits.float()
-    losses = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
-    return (losses.view(len(tokens), -1).mean(1) * weights).mean()
+            covered = (places >= self.first) & (places < self.first + len(self.weights))
+            weights[covered] = self.weights[places[covered] - self.first]
+        return places // used * batch_size + places % used, weights
 
 
 def train(
@@ -68,19 +63,32 @@ def train(
     Raises UserError, before the update, where the loss or its gradient stops being a number: going on would store
     nonsense.
     """
-    device = model.device
     for step in range(start, stop):
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_at(step)
-        numbers, weights = plan.batch(step, recipe.batch_size)
-        tokens = torch.from_numpy(plan.rows(numbers).astype(np.int64)).to(device)
-        loss = weighted_loss(model, tokens, torch.from_numpy(weights).to(device))
-        optimizer.zero_grad()
-        loss.backward()
+        value = _add_gradients(model, optimizer, plan, *plan.batch(step, recipe.batch_size))
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm).item()
-        value = loss.item()
         if not np.isfinite(value + norm):
             raise UserError(f"Training diverged at step {step + 1} (loss {value}); use a lower learning rate.")
         optimizer.step()
         yield step + 1, value
+
+
+def _add_gradients(
+    model: GPTNeoXForCausalLM,
+    optimizer: torch.optim.Optimizer,
+    plan: Plan,
+    numbers: np.ndarray,
+    weights: np.ndarray,
+) -> float:
+    """Leave the gradient of one step's loss in the parameters, a few rows at a time; returns the loss."""
+    optimizer.zero_grad()
+    total, size = 0.0, plan.at_once or len(numbers)
+    for start in range(0, len(numbers), size):
+        part = slice(start, start + size)
+        tokens = torch.from_numpy(plan.rows(numbers[part]).astype(np.int64)).to(model.device)
+        loss = weighted_loss(model, tokens, torch.from_numpy(weights[part]).to(model.device), len(numbers))
+        loss.backward()
+        total += loss.item()
+    return total

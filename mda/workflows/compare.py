@@ -30,8 +30,8 @@ def compare_retrains(found: Sequence[Retrain]) -> pd.DataFrame:
     for other in arms:
         if other.study != first.study or other.schedule != first.schedule:
             raise UserError(
-                f"{other.id} and {first.id} do not share study, start, window and steps between looks, so their "
-                "curves cannot be compared."
+                f"{other.id} and {first.id} do not share study, start, window, steps between looks, rows a step "
+                "and learning rate, so their curves cannot be compared."
             )
     baselines = baselines_of(first, list_retrains(first.study))
     for arm in arms:
@@ -78,11 +78,13 @@ def baselines_of(arm: Retrain, available: Sequence[Retrain]) -> dict[int, Retrai
 
 def baseline_command(arm: Retrain) -> str:
     """The command that makes an arm's baseline."""
-    _, start, to, until, every = arm.schedule
+    _, start, to, until, every, rows, rate = arm.schedule
     beyond = f" --until {until}" if until != to else ""
+    fewer = f" --rows-per-step {rows}" if rows else ""
+    other = f" --learning-rate {rate}" if rate else ""
     return (
         f"mda retrain {arm.study} --from {start} --to {to}{beyond} --action baseline "
-        f"--replicate {arm.replicate} --every {every}"
+        f"--replicate {arm.replicate} --every {every}{fewer}{other}"
     )
 
 

@@ -1,65 +1,47 @@
-"""`mda retrain`: one arm, from a stored checkpoint through a window with some rows removed or duplicated."""
+"""`mda retrain`: arms from a stored checkpoint through a window with some rows removed or duplicated."""
 
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from mda.checkpoints.folder import find_steps, has_optimizer, load_model, load_optimizer, save_checkpoint
+from mda.checkpoints.folder import (
+    find_steps,
+    has_optimizer,
+    load_model,
+    load_optimizer,
+    read_config,
+    save_checkpoint,
+)
+from mda.corpora.rows import RemoteRows
+from mda.device import best_device
 from mda.errors import UserError
 from mda.heads.geometry import Head
 from mda.heads.scores import HEAD_SCORES
-from mda.interventions.controls import random_control
-from mda.interventions.selection import select_rows
-from mda.interventions.weights import row_weights, shuffled_order
+from mda.influence.at_once import rows_at_once
+from mda.interventions.weights import shuffled_order
 from mda.progress import Progress
 from mda.store.artefact import Workspace, building
-from mda.store.identity import array_digest, identity
 from mda.store.tables import append_jsonl, read_jsonl, write_parquet
-from mda.studies.retrains import (
-    BASELINE,
-    CHANGED_ROWS,
-    CONTROL_OF,
-    KIND,
-    METRICS,
-    MODEL_METRICS,
-    arm_label,
-    retrain_folder,
-)
-from mda.studies.study import Study
+from mda.studies.retrains import CHANGED_ROWS, KIND, METRICS, MODEL_METRICS, arm_label, caveats, retrain_folder
 from mda.training.loop import Plan, train
 from mda.training.recipe import new_optimizer
-from mda.workflows.head_scores import CheckpointScorer
 from mda.workflows.live import live_scores
-from mda.workflows.selection import chosen_rows
+from mda.workflows.retrain_task import RetrainRequest, RetrainTask
 
 _CURVES = "curves.jsonl"
+_TIMING = "timing.jsonl"
 _RESUME = "resume"
-
-
-class RetrainRequest(BaseModel):
-    """`mda retrain`. The intervention lies in steps [from_step, to_step); training goes on to `until`
-    (None = to_step) on unchanged rows. Action `baseline` changes nothing. Selection `rows` changes the rows that
-    are named; `random` with rows and no fraction changes as many others from the same steps, as their control."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    study: str
-    from_step: int
-    to_step: int
-    until: int | None = None
-    action: Literal["baseline", "remove", "duplicate"]
-    select: Literal["top", "bottom", "random", "matched-kind", "matched-repetition", "rows"] | None = None
-    fraction: float | None = Field(default=None, allow_inf_nan=False)
-    attribution: str | None = None
-    rows: tuple[int, ...] | None = None
-    replicate: int = Field(default=0, ge=0)
-    every: int = Field(default=50, ge=1)
+_ROWS, _CHECKPOINT = "rows", "checkpoint"  # stages that bring here what lies elsewhere
+_BRING_SHARE = 0.05  # of the time of one arm; a guess
 
 
 class RetrainsRequest(BaseModel):
@@ -73,178 +55,152 @@ class RetrainsRequest(BaseModel):
 def retrain_all(request: RetrainsRequest, progress: Progress) -> dict[str, Any]:
     """Train all arms in order; those that are there already cost nothing. Returns their results in order."""
     stages = [f"arm {number} of {len(request.arms)}" for number in range(1, len(request.arms) + 1)]
-    progress.plan(**dict.fromkeys(stages, 1.0))
-    return {"retrains": [retrain(arm, progress, stage) for arm, stage in zip(request.arms, stages, strict=True)]}
+    return {"retrains": _in_turn(request.arms, stages, progress)}
 
 
-def retrain(request: RetrainRequest, progress: Progress, stage: str = "retrain") -> dict[str, Any]:
+def retrain(request: RetrainRequest, progress: Progress) -> dict[str, Any]:
     """Train the arm, or return the one that is there already.
 
-    Returns id, paths of the tables, the number of changed rows and how well a control matches. Starts with the
-    checkpoint's optimizer state, or with a fresh Adam where none is stored (`fresh_optimizer`).
+    Returns id, paths of the tables, the number of changed rows, how well a control matches, and what to keep in
+    mind (`caveats`). Starts with the checkpoint's optimizer state, or with a fresh Adam where none is stored
+    (`fresh_optimizer`); trains on the first rows of each step where the request says so (`rows_per_step`, of
+    `batch_size`).
     """
-    study = Study.open(request.study)
-    window, until = _schedule(study, request)
-    if request.action == BASELINE:
-        if (request.select, request.fraction, request.attribution, request.rows) != (None,) * 4:
-            raise UserError(
-                "A baseline changes nothing: leave --select, --fraction, --attribution and --rows out."
-            )
-        changed, match, control_of = np.zeros(0, dtype=np.int64), dict[str, float](), dict[str, str]()
-        weights = np.ones(len(window), dtype=np.float32)
-    else:
-        if request.select is None:
-            raise UserError("Say which rows with --select, for example --select top.")
-        changed, match = rows_to_change(study, window, request)
-        control_of = _control_of(window, request)
-        weights = row_weights(len(window), changed, request.action)
-    scorer = CheckpointScorer.of(study.facts, study.rows)
-    fresh = not study.source.has_optimizer(request.from_step)
-    spec = {
-        "study": study.manifest.identity,
-        "weights": study.weights_digest(request.from_step),
-        "from": request.from_step,
-        "to": request.to_step,
-        "until": until,
-        "action": request.action,
-        "select": request.select,
-        "fraction": request.fraction,
-        "attribution": request.attribution,
-        "changed_rows": array_digest(window[changed]),
-        "replicate": request.replicate,
-        "every": request.every,
-        "recipe": study.facts.recipe.model_dump(),
-        "optimizer": "fresh" if fresh else "stored",
-        "scores": scorer.settings(),
-        **control_of,
-    }
-    order = window[shuffled_order(len(window), request.replicate)]
-    plan = Plan(lambda n: study.rows[n], int(window[0]), order, weights)
-    with building(retrain_folder(study.name, _name(request, spec)), KIND, spec) as work:
+    return _in_turn([request], ["retrain"], progress)[0]
+
+
+def _in_turn(arms: Sequence[RetrainRequest], stages: Sequence[str], progress: Progress) -> list[dict[str, Any]]:
+    tasks = [RetrainTask(arm) for arm in arms]
+    rows = _absent_rows(tasks)
+    away = any(not task.study.source.here(task.request.from_step) for task in tasks)
+    bring = [_ROWS] * bool(len(rows)) + [_CHECKPOINT] * away
+    progress.plan(**dict.fromkeys(bring, _BRING_SHARE), **dict.fromkeys(stages, 1.0))
+    if len(rows):
+        source = tasks[0].study.rows
+        assert isinstance(source, RemoteRows)
+        progress.stage(_ROWS, len(rows))
+        source.fetch(rows, progress.advance)
+    return [_arm(task, stage, progress) for task, stage in zip(tasks, stages, strict=True)]
+
+
+def _absent_rows(tasks: Sequence[RetrainTask]) -> np.ndarray:
+    """Numbers of the rows that the arms need and that are not on this machine, ascending."""
+    study = tasks[0].study
+    if not isinstance(study.rows, RemoteRows):
+        return np.zeros(0, dtype=np.int64)
+    mine = [task for task in tasks if task.study.name == study.name]
+    parts = [rows for task in mine for rows in (task.trained_rows, np.arange(*task.look_rows))]
+    needed = np.unique(np.concatenate(parts))
+    return needed[~study.rows_here(needed)]
+
+
+def _arm(task: RetrainTask, stage: str, progress: Progress) -> dict[str, Any]:
+    spec = task.spec()
+    with building(retrain_folder(task.study.name, task.name(spec)), KIND, spec) as work:
         if work.ready:
             progress.stage(stage, 1, 1)
         else:
-            write_parquet(_row_table(study, window, changed, weights), work.folder / CHANGED_ROWS)
-            progress.stage(stage, until - request.from_step)
-            _run(study, request, until, plan, scorer, work, progress)
-            work.finish({"rows": len(changed), "match": match, "fresh_optimizer": fresh})
+            changed, match = task.changed
+            write_parquet(_row_table(task, changed), work.folder / CHANGED_ROWS)
+            pace = _train(task, stage, work, progress)
+            result = {"rows": len(changed), "match": match, "fresh_optimizer": task.fresh, "pace": pace}
+            work.finish({**result, "rows_per_step": task.used_per_step, "batch_size": task.recipe.batch_size})
             # only now, because without them an interrupted attempt could not be finished
-            (work.final / _CURVES).unlink()
+            for file in (_CURVES, _TIMING):
+                (work.final / file).unlink()
             shutil.rmtree(work.final / _RESUME, ignore_errors=True)
         manifest, folder = work.manifest, work.final
     assert manifest is not None
     return {
         "id": folder.name,
-        "study": study.name,
+        "study": task.study.name,
         "metrics": str(folder / METRICS),
         "model_metrics": str(folder / MODEL_METRICS),
+        "caveats": caveats(task.fresh, task.per_step, task.recipe.batch_size, spec.get("learning_rate")),
         **manifest.result,
     }
 
 
-def _schedule(study: Study, request: RetrainRequest) -> tuple[np.ndarray, int]:
-    """Rows of the window and the last step. Raises UserError where rows or steps do not suffice."""
-    study.check_step(request.from_step)
-    until = request.to_step if request.until is None else request.until
-    if not request.from_step < request.to_step <= until:
-        raise UserError(
-            f"The window runs from step {request.from_step} to {request.to_step} and training until {until}; "
-            "each must come after the one before."
-        )
-    size = study.facts.batch_size
-    if until * size > study.facts.held_out[0] and study.facts.held_out[0] > 0:
-        raise UserError(
-            f"Step {until} would train on held-out rows; study '{study.name}' has training rows for steps up to "
-            f"{study.facts.held_out[0] // size}."
-        )
-    study.check_range(request.from_step * size, until * size)
-    return np.arange(request.from_step * size, request.to_step * size), until
+def _row_table(task: RetrainTask, changed: np.ndarray) -> pd.DataFrame:
+    rows = task.window[changed]
+    return pd.DataFrame({"row": rows, "step": task.study.step_of(rows), "weight": task.weights[changed]})
 
 
-def rows_to_change(
-    study: Study, window: np.ndarray, request: RetrainRequest
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Positions in the window (rows `window`, ascending) that an arm changes, and how well a control matches.
-
-    Raises UserError for a selection that lacks what it needs.
-    """
-    if not _is_control_of_rows(request):
-        asked = (request.fraction, request.attribution, request.rows, request.replicate)
-        return chosen_rows(study, window, str(request.select), *asked)
-    named = select_rows(request.rows or (), len(window), int(window[0]))
-    control = random_control(named, study.step_of(window), np.random.default_rng([request.replicate, 2]))
-    return control.rows, {"relaxed": control.relaxed, "step_gap": control.step_gap}
-
-
-def _is_control_of_rows(request: RetrainRequest) -> bool:
-    return (
-        request.select == "random"
-        and bool(request.rows)
-        and (request.fraction, request.attribution) == (None,) * 2
+def _plan(task: RetrainTask) -> Plan:
+    """Rows in the replicate's order, a few at a time where a whole batch would not fit into memory."""
+    study, first = task.study, task.request.from_step * task.used_per_step
+    config = read_config(study.source.config_folder)
+    return Plan(
+        rows=lambda numbers: study.rows[numbers],
+        first=first,
+        order=first + shuffled_order(len(task.window), task.request.replicate),
+        weights=task.weights,
+        per_step=task.per_step,
+        at_once=rows_at_once(config, study.facts.seq_len, best_device().type),
     )
 
 
-def _control_of(window: np.ndarray, request: RetrainRequest) -> dict[str, str]:
-    """For a control of named rows their digest, which its specification holds beside the digest of its own."""
-    if not _is_control_of_rows(request):
-        return {}
-    return {CONTROL_OF: array_digest(window[select_rows(request.rows or (), len(window), int(window[0]))])}
+def _train(task: RetrainTask, stage: str, work: Workspace, progress: Progress) -> dict[str, float]:
+    """Train and look every few steps; each look is followed by a checkpoint from which a resume goes on.
 
-
-def _name(request: RetrainRequest, spec: dict[str, Any]) -> str:
-    """A folder name that a person can read, made unique by the identity."""
-    what: list[str] = [request.action]
-    if request.action != BASELINE:
-        what.append(str(request.select))
-        if request.fraction is not None:
-            what.append(f"{request.fraction:g}")
-    return f"{'-'.join(what)}_s{request.from_step}-{request.to_step}_r{request.replicate}-{identity(spec)[:8]}"
-
-
-def _row_table(study: Study, window: np.ndarray, changed: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
-    rows = window[changed]
-    return pd.DataFrame({"row": rows, "step": study.step_of(rows), "weight": weights[changed]})
-
-
-def _run(
-    study: Study,
-    request: RetrainRequest,
-    until: int,
-    plan: Plan,
-    scorer: CheckpointScorer,
-    work: Workspace,
-    progress: Progress,
-) -> None:
-    """Train and look every few steps; each look is followed by a checkpoint from which a resume goes on."""
+    Returns seconds of a step and of a look.
+    """
+    request, recipe, until = task.request, task.recipe, task.until
     resume, curves = work.folder / _RESUME, work.folder / _CURVES
     label = arm_label(request.action, request.select, request.fraction)
     reached = _last_checkpoint(resume)
-    folder = study.checkpoint(request.from_step) if reached is None else resume / f"step{reached}"
+    folder = _start(task, progress) if reached is None else resume / f"step{reached}"
     start = request.from_step if reached is None else reached
-    model = load_model(folder).requires_grad_(True)
-    optimizer = new_optimizer(model, study.facts.recipe)
+    progress.stage(stage, until - request.from_step, start - request.from_step)
+    model = load_model(folder, best_device()).requires_grad_(True)
+    optimizer = new_optimizer(model, recipe)
     if has_optimizer(folder):
         load_optimizer(folder, model, optimizer)
+        _to_device(optimizer)
 
     def look(step: int, loss: float | None) -> None:
-        heads, models = scorer.score(model)
+        heads, models = task.scorer.score(model)
         heads.insert(0, "step", step)
         append_jsonl(curves, {"heads": heads.to_dict("list"), "model": {"step": step, "loss": loss, **models}})
         progress.record(arm=label, replicate=request.replicate, step=step, **live_scores(heads), **models)
 
-    progress.skip(start - request.from_step)
+    begun = time.monotonic()
     if reached is None:
-        curves.unlink(missing_ok=True)
+        for file in (curves, work.folder / _TIMING):
+            file.unlink(missing_ok=True)
         look(start, None)
-    for step, loss in train(model, optimizer, plan, study.facts.recipe, start, until):
+        _note_time(work, 0, 0.0, time.monotonic() - begun)
+    before, begun = start, time.monotonic()
+    for step, loss in train(model, optimizer, _plan(task), recipe, start, until):
         if (step - request.from_step) % request.every == 0 or step == until:
+            trained = time.monotonic()
             look(step, loss)
             save_checkpoint(resume / f"step{step}", model, optimizer)
             if reached is not None:
                 shutil.rmtree(resume / f"step{reached}", ignore_errors=True)
             reached = step
+            _note_time(work, step - before, trained - begun, time.monotonic() - trained)
+            before, begun = step, time.monotonic()
         progress.advance()
     _write_curves(curves, work.folder)
+    return _pace(work)
+
+
+def _start(task: RetrainTask, progress: Progress) -> Path:
+    """The folder of the starting checkpoint, brought here where it is not."""
+    source, step = task.study.source, task.study.check_step(task.request.from_step)
+    if source.here(step):
+        return source.folder(step)
+    progress.stage(_CHECKPOINT, source.download_bytes(step) or 1)
+    return source.folder(step, progress.advance)
+
+
+def _to_device(optimizer: torch.optim.Optimizer) -> None:
+    """Put the moments where their parameters are; Adam keeps its count of steps on the CPU."""
+    for parameter, state in optimizer.state.items():
+        for key in ("exp_avg", "exp_avg_sq"):
+            if key in state:
+                state[key] = state[key].to(parameter.device)
 
 
 def _last_checkpoint(resume: Path) -> int | None:
@@ -252,6 +208,20 @@ def _last_checkpoint(resume: Path) -> int | None:
         return max(find_steps(resume))
     except UserError:
         return None
+
+
+def _note_time(work: Workspace, steps: int, trained: float, looked: float) -> None:
+    append_jsonl(work.folder / _TIMING, {"steps": steps, "trained": trained, "looked": looked})
+
+
+def _pace(work: Workspace) -> dict[str, float]:
+    """Seconds of a step and of a look, over all attempts."""
+    notes, _ = read_jsonl(work.folder / _TIMING)
+    steps = sum(note["steps"] for note in notes)
+    return {
+        "step": sum(note["trained"] for note in notes) / max(1, steps),
+        "look": sum(note["looked"] for note in notes) / max(1, len(notes)),
+    }
 
 
 def _write_curves(curves: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from mda.errors import UserError
 from mda.interventions.controls import Control, matched_kind, matched_repetition, random_control
 from mda.interventions.selection import select_bottom, select_rows, select_top
-from mda.studies.attributions import open_attribution
+from mda.studies.attributions import Attribution, open_attribution
 from mda.studies.study import Study
 
 
@@ -33,7 +33,7 @@ def chosen_rows(
             raise UserError("--select rows needs the rows: give --rows 12,40,100:120.")
         if (fraction, attribution) != (None, None):
             raise UserError("--select rows takes the rows from --rows: leave --fraction and --attribution out.")
-        return select_rows(rows, len(window), int(window[0])), {}
+        return select_rows(rows, window), {}
     if rows is not None:
         raise UserError(f"--select {select} chooses the rows by itself: leave --rows out, or use --select rows.")
     if fraction is None:
@@ -55,17 +55,32 @@ def chosen_rows(
 
 
 def window_scores(study: Study, window: np.ndarray, attribution: str) -> np.ndarray:
-    """Scores [n] of the window's rows. Raises UserError where the attribution does not cover them all."""
+    """Scores [n] of the window's rows. Raises UserError where the attribution does not cover them all, with what
+    to do."""
     found = open_attribution(study.name, attribution)
-    if not found.covers(window).all():
-        start, stop = found.rows
-        size = study.facts.batch_size
+    lacking = int(np.count_nonzero(~found.covers(window)))
+    if lacking:
         raise UserError(
             f"Attribution {found.id} scored {found.choice.words}, and the window is {len(window)} rows of "
-            f"{window[0]}:{window[-1] + 1}; "
-            f"choose a window inside steps {-(-start // size)} to {stop // size}, or attribute more rows."
+            f"{window[0]}:{window[-1] + 1}, of which it lacks {lacking}; {_remedy(study, window, found)}."
         )
     return found.scores_of(window)
+
+
+def _remedy(study: Study, window: np.ndarray, found: Attribution) -> str:
+    """What makes attribution and window fit: another window, fewer rows a step, or another attribution."""
+    size, (start, stop), known = study.facts.batch_size, found.rows, found.choice.per_step
+    steps = study.step_of(window)
+    used = int(np.count_nonzero(steps == steps[0]))
+    inside = start <= window[0] and window[-1] < stop
+    ways = []
+    if not inside:
+        ways.append(f"choose a window inside steps {-(-start // size)} to {stop // size}")
+    elif known is not None and known < used:
+        ways.append(f"train on fewer rows with --rows-per-step {known}")
+    fewer = f" --rows-per-step {used}" if used < size else ""
+    rows = f"{steps[0] * size}:{(steps[-1] + 1) * size}"
+    return ", or ".join([*ways, f"make one with `mda attribute {study.name} --rows {rows}{fewer} …`"])
 
 
 def _control(study: Study, window: np.ndarray, select: str, top: np.ndarray, replicate: int) -> Control:

@@ -46,12 +46,20 @@ def test_scores_must_be_there_and_finite() -> None:
 
 
 def test_named_rows() -> None:
-    assert select_rows([105, 101, 105], n=10, first=100).tolist() == [1, 5]
+    window = np.arange(100, 110)
+    assert select_rows([105, 101, 105], window).tolist() == [1, 5]
     with pytest.raises(UserError, match=r"row 99 lies outside the training window \(rows 100 to 109\)"):
-        select_rows([99, 100], n=10, first=100)
+        select_rows([99, 100], window)
     with pytest.raises(UserError, match="row 110 lies outside"):
-        select_rows([110], n=10, first=100)
+        select_rows([110], window)
     with pytest.raises(UserError, match="no row was named"):
-        select_rows([], n=10)
+        select_rows([], window)
     with pytest.raises(UserError, match="whole numbers"):
-        select_rows([1.5], n=10)
+        select_rows([1.5], window)
+
+
+def test_named_rows_of_a_window_with_gaps() -> None:
+    window = np.array([40, 41, 44, 45, 48, 49])
+    assert select_rows([48, 41], window).tolist() == [1, 4]
+    with pytest.raises(UserError, match=r"row 42 lies outside .*\(rows 40 to 49, of which it uses 6\)"):
+        select_rows([41, 42], window)

@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from mda.studies.retrains import Retrain
 from mda.studies.study import Study
-from mda.workflows.retrain import RetrainRequest
+from mda.workflows.retrain_task import RetrainRequest
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,21 @@ class Pace:
 def measured_pace(found: Sequence[Retrain]) -> Pace | None:
     """The pace of stored arms; None where there are none.
 
-    Arms of one size are represented by their median, since some shared the machine with other work. Steps and
-    looks are told apart (least squares, neither negative) only where there are arms with more looks to a step than
-    others; else a step's seconds hold its share of a look.
+    All of them on as many rows a step. Arms of one size are represented by their median, since some shared the
+    machine with other work. Where arms did not time their steps and looks (`pace`), these are told apart (least
+    squares, neither negative) only where some have more looks to a step than others; else a step's seconds hold
+    its share of a look.
     """
     by_size: dict[tuple[int, int], list[float]] = {}
     for one in found:
         spec = one.manifest.spec
-        by_size.setdefault(_size(spec["from"], spec["until"], spec["every"]), []).append(one.manifest.seconds)
+        steps, looks = _size(spec["from"], spec["until"], spec["every"])
+        timed = one.manifest.result.get("pace")
+        if timed is None:
+            by_size.setdefault((steps, looks), []).append(one.manifest.seconds)
+        else:
+            by_size.setdefault((steps, 0), []).append(steps * timed["step"])
+            by_size.setdefault((0, looks), []).append(looks * timed["look"])
     if not by_size:
         return None
     sizes = np.array(list(by_size), dtype=np.float64)

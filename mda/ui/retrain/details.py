@@ -16,7 +16,7 @@ from mda.ui.frame import share
 from mda.ui.frame.links import INFLUENCE, page_link
 from mda.ui.retrain.cost import duration
 from mda.ui.retrain.experiments import SELECTION_NAMES, Experiment, about, titles
-from mda.ui.retrain.plan import rows_text
+from mda.ui.retrain.plan import Schedule, rows_text
 from mda.ui.retrain.reads import changed_rows
 from mda.ui.retrain.rows import rows_area, with_kinds
 from mda.ui.words.plain import plain
@@ -86,11 +86,6 @@ def details_area(study: Study, chosen: Sequence[Experiment]) -> None:
         if not box.open:
             return
         st.dataframe(table, hide_index=True, height=min(320, 38 + 35 * len(table)))
-        if any(run.manifest.result.get("fresh_optimizer") for _, run in runs):
-            st.caption(
-                "The starting checkpoint has no optimizer state, so all arms (the baseline too) began with a "
-                "fresh Adam."
-            )
         st.markdown("**Rows that were changed**")
         named = titles(chosen)
         names = {run.id: _run_name(named[one.key] if len(chosen) > 1 else "", run) for one, run in runs}
@@ -100,9 +95,8 @@ def details_area(study: Study, chosen: Sequence[Experiment]) -> None:
             st.caption("These rows are those of an earlier study of this name, so their texts cannot be shown.")
             st.dataframe(changed_rows(run), hide_index=True, height=200)
         else:
-            rows_area(
-                study, _strongest_first(study, run), one.window, "changed rows of one retrain", run.attribution
-            )
+            rows = Schedule.of(run).window(study.facts.batch_size)
+            rows_area(study, _strongest_first(study, run), rows, "changed rows of one retrain", run.attribution)
 
 
 def _question(attribution: Attribution) -> dict[str, object]:
@@ -131,6 +125,8 @@ def _runs_table(runs: Sequence[tuple[Experiment, Retrain]]) -> pd.DataFrame:
                 "arm": SELECTION_NAMES[run.manifest.spec["select"]],
                 "replicate": run.replicate,
                 "rows": int(result["rows"]),
+                "rows a step": _told(run.rows_per_step, "{:.0f}"),
+                "learning rate": _told(run.learning_rate, "{:g}"),
                 "partners from farther away": _told(match.get("relaxed"), "{:.0f}"),
                 "mean gap in steps": _told(match.get("step_gap"), "{:.1f}"),
                 "mean gap in repetition": _told(match.get("share_gap"), "{:.3f}"),

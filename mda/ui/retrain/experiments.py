@@ -136,10 +136,17 @@ def _parts(run: Retrain, attributions: dict[str, Attribution], study: str) -> tu
         f"{shared['action'].capitalize()} {size}",
         by,
         f"steps {shared['from']:,} to {shared['to']:,}",
-        f"until {shared['until']:,}, a look every {shared['every']}",
+        f"until {shared['until']:,}, a look every {shared['every']}{_trained(run)}",
         "" if shared["study"] == study else "in an earlier study of this name",
         which,
     )
+
+
+def _trained(run: Retrain) -> str:
+    """`, 8 rows a step, learning rate 0.0005`: what is not the study's own way of training."""
+    rows, rate = run.rows_per_step, run.learning_rate
+    few = "" if rows is None else f", {rows:,} row{'s' * (rows > 1)} a step"
+    return few + ("" if rate is None else f", learning rate {rate:g}")
 
 
 def about(attribution: Attribution | None) -> str:

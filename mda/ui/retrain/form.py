@@ -33,6 +33,7 @@ from mda.ui.retrain.plan import (
 )
 from mda.ui.retrain.rows import planned_rows
 from mda.ui.words.plain import plain
+from mda.workflows.retrain_task import check_in_order
 
 _SCORES, _HAND = "an attribution", "hand"
 
@@ -61,6 +62,11 @@ def retrain_form(
     does.
     """
     study = view.study
+    try:
+        check_in_order(study)
+    except UserError as error:
+        st.info(plain(str(error)))
+        return
     if not start_steps(study):
         st.info("No checkpoint of this study has training rows after it, so nothing can be retrained.")
         return
@@ -179,7 +185,8 @@ def _when(study: Study, chosen: Chosen, found: Sequence[Retrain], like: Retrain 
     mine = [one for one in found if one.manifest.spec["study"] == study.manifest.identity]
     by = chosen.attribution.id if chosen.attribution else None
     earlier = [one for one in mine if one.attribution == by and one.label != BASELINE]
-    default = default_schedule(study, chosen.span, earlier if by else mine)
+    choice = chosen.attribution.choice if chosen.attribution else None
+    default = default_schedule(study, chosen.span, earlier if by else mine, choice)
     if like is not None and like.schedule[1] in starts:
         default = Schedule.of(like)
     suffix = f"-{by}-{like.id if like else ''}"
@@ -194,4 +201,24 @@ def _when(study: Study, chosen: Chosen, found: Sequence[Retrain], like: Retrain 
         "Steps between looks", 1, last, default.every, key=f"every{suffix}",
         help="A look measures all heads and losses; delays are read between looks.",
     )  # fmt: skip
-    return Schedule(int(start if start is not None else default.start), int(stop), int(until), int(every))
+    rows, rate = _how(study, default, suffix)
+    begin = int(start if start is not None else default.start)
+    return Schedule(begin, int(stop), int(until), int(every), rows, rate)
+
+
+def _how(study: Study, default: Schedule, suffix: str) -> tuple[int | None, float | None]:
+    """Rows of a step and learning rate; None where they are the study's own."""
+    size, own = study.facts.batch_size, study.facts.recipe.learning_rate
+    a, b, _ = st.columns([1, 1, 2])
+    rows = a.number_input(
+        "Rows of a step", 1, size, default.rows_per_step or size, key=f"rows-per-step{suffix}",
+        help=f"The first so many of its {size:,} rows, the same ones in every arm. Fewer take less time and make "
+        "every step noisier.",
+    )  # fmt: skip
+    rate = b.number_input(
+        "Learning rate", min_value=1e-12, max_value=1e3, value=default.learning_rate or own, step=own / 10,
+        format="%.3g", key=f"rate{suffix}",
+        help="The study's own to begin with, or the peak of its schedule where it has one. Another one is another "
+        "training, with a baseline of its own.",
+    )  # fmt: skip
+    return None if int(rows) == size else int(rows), None if rate == own else float(rate)

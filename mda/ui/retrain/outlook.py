@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
 from mda.errors import UserError
 from mda.jobs.files import ACTIVE, Job
-from mda.studies.retrains import BASELINE, Retrain
+from mda.studies.retrains import BASELINE, Retrain, caveats
 from mda.studies.study import Study
 from mda.ui.frame.jobs_panel import start_job
 from mda.ui.retrain.choice import want
-from mda.ui.retrain.cost import building_pace, duration, measured_pace
 from mda.ui.retrain.experiments import SELECTION_NAMES, amount
-from mda.ui.retrain.plan import planned_keys, stored_arms
+from mda.ui.retrain.plan import planned_keys, schedule_of, stored_arms
 from mda.ui.retrain.rows import planned_rows, rows_area
+from mda.ui.retrain.time_needed import time_needed
 from mda.ui.words.plain import plain
-from mda.workflows.retrain import RetrainRequest, RetrainsRequest
+from mda.ui.words.retrains import ABOUT_SHORT_RETRAINS
+from mda.workflows.retrain import RetrainsRequest
+from mda.workflows.retrain_task import RetrainRequest
 
 FEW_ROWS = 50  # rows below which an arm rarely moves anything
 
@@ -37,7 +39,8 @@ def outlook(study: Study, found: Sequence[Retrain], arms: Sequence[RetrainReques
             f"{few} of these {'exists' if few == 1 else 'exist'} already and cost{'s' * (few == 1)} nothing."
         )
     if new:
-        st.markdown(f":material/schedule: {_how_long(study, found, new)}")
+        time_needed(study, found, new)
+        caveats_area(_caveats(study, arms[0]))
         launch_button("Retrain", study, arms, job)
     else:
         st.success("All of these arms exist already.")
@@ -58,7 +61,7 @@ def launch_button(label: str, study: Study, arms: Sequence[RetrainRequest], job:
 
 def _amount_to(study: Study, arms: Sequence[RetrainRequest], changing: Sequence[RetrainRequest]) -> None:
     first = changing[0]
-    rows = (first.to_step - first.from_step) * study.facts.batch_size
+    rows = len(schedule_of(first).window(study.facts.batch_size))
     count = len({arm.replicate for arm in arms})
     if first.rows is not None:
         what = f"{len(first.rows):,} of the window's {rows:,} rows"
@@ -78,18 +81,15 @@ def _amount_to(study: Study, arms: Sequence[RetrainRequest], changing: Sequence[
     )
 
 
-def _how_long(study: Study, found: Sequence[Retrain], new: Sequence[RetrainRequest]) -> str:
-    steps = sum((arm.until or arm.to_step) - arm.from_step for arm in new)
-    pace = measured_pace([one for one in found if one.manifest.spec["study"] == study.manifest.identity])
-    first = building_pace(study) if pace is None else None
-    total = f"for {steps:,} training steps"
-    if pace is not None:
-        measured = f"{pace.arms} earlier arm{'s' * (pace.arms != 1)} of this study"
-        return f"About **{duration(pace.seconds(new))}** {total} (measured on {measured})."
-    if first is not None:
-        guess = "from building the study; the first arm tells better"
-        return f"About **{duration(first.seconds(new))}** {total} ({guess})."
-    return f"{steps:,} training steps; how long they take, the first arm will tell."
+def _caveats(study: Study, arm: RetrainRequest) -> list[str]:
+    fresh = not study.source.has_optimizer(arm.from_step)
+    return caveats(fresh, arm.rows_per_step, study.facts.batch_size, arm.learning_rate)
+
+
+def caveats_area(told: Iterable[str]) -> None:
+    """What to keep in mind of how arms are trained, each once."""
+    for sentence in dict.fromkeys(told):
+        st.caption(f":material/info: {plain(sentence)}", help=ABOUT_SHORT_RETRAINS)
 
 
 def _start(request: dict[str, object], study: str, keys: list[str]) -> None:
@@ -117,4 +117,4 @@ def _which(study: Study, changing: Sequence[RetrainRequest]) -> None:
     except UserError as error:
         st.error(plain(str(error)))
         return
-    rows_area(study, rows, (arm.from_step, arm.to_step), "planned rows", arm.attribution)
+    rows_area(study, rows, schedule_of(arm).window(study.facts.batch_size), "planned rows", arm.attribution)

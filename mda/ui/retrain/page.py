@@ -23,11 +23,12 @@ from mda.ui.retrain.delays import delays_area
 from mda.ui.retrain.details import details_area, next_steps, reliability_caption
 from mda.ui.retrain.experiments import Experiment, group_retrains
 from mda.ui.retrain.form import retrain_form
-from mda.ui.retrain.outlook import launch_button
+from mda.ui.retrain.outlook import caveats_area, launch_button
 from mda.ui.retrain.plan import LONGEST_ROWS, missing_baselines
 from mda.ui.retrain.reads import comparison
 from mda.ui.retrain.watch import live_curves, retraining_job
 from mda.ui.words.plain import plain
+from mda.ui.words.retrains import ABOUT_SHORT_RETRAINS
 from mda.workflows.compare import baseline_command, baselines_of
 
 _PICKED_OF = "picked-of"  # the study of the picked rows, as on the page of influence
@@ -36,7 +37,8 @@ _PICKED_OF = "picked-of"  # the study of the picked rows, as on the page of infl
 def retrain_page(view: View) -> None:
     """Arms to launch, the job that runs, and the comparison."""
     study = view.study
-    st.header("Retrain", help="The proof: is a head born later when the rows that promote it are taken away?")
+    proof = "The proof: is a head born later when the rows that promote it are taken away?"
+    st.header("Retrain", help=f"{proof} {ABOUT_SHORT_RETRAINS}")
     job = retraining_job(study.name)
     job_area(job, live_curves(view))
     attributions, found = attributions_of(study.name), retrains(study.name)
@@ -120,6 +122,7 @@ def _comparison(
             "baselines, and delays are of one kind only where the windows are."
         )
     arms = [run for one in chosen for run in one.runs]
+    caveats_area(sentence for run in arms for sentence in run.caveats)
     _tell_lacking(view, [run for run in arms if run.replicate not in baselines_of(run, found)], job)
     runs, table = comparison(arms, found)
     if not runs.empty or not table.empty:

@@ -12,9 +12,10 @@ import numpy as np
 from mda.errors import UserError
 from mda.store.identity import array_digest, identity
 from mda.studies.retrains import BASELINE, Retrain
+from mda.studies.row_choice import RowChoice
 from mda.studies.study import Study
 from mda.workflows.registry import checked
-from mda.workflows.retrain import RetrainRequest
+from mda.workflows.retrain_task import RetrainRequest
 
 SELECTIONS = {
     "top": "the rows that promote most",
@@ -29,23 +30,31 @@ LOOKS = 20  # looks at all heads in one arm, about
 MOST_FRACTIONS = 6
 MOST_PICKED = 10_000
 LONGEST_ROWS = 8000  # letters of picked rows that an address takes
+STEP_TOKENS = 16_384  # of one step, above which the form begins with fewer of its rows: 8 rows of Pythia's 1,024
 _AFTER = 100  # steps to go on after the window at least, so that there is something to see
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Rows are changed in steps [start, stop); training goes on to `until`, with a look at all heads `every`
-    few."""
+    few, on the first `rows_per_step` rows of each step (None: all) at `learning_rate` (None: the study's)."""
 
     start: int
     stop: int
     until: int
     every: int
+    rows_per_step: int | None = None
+    learning_rate: float | None = None
 
     @staticmethod
     def of(one: Retrain) -> Schedule:
         """That of a stored retrain."""
-        return Schedule(*one.schedule[1:])
+        return Schedule(*one.schedule[1:5], one.rows_per_step, one.learning_rate)
+
+    def window(self, batch_size: int) -> np.ndarray:
+        """Numbers of the rows that can be changed, ascending, where a step has so many rows."""
+        span = RowChoice(start=self.start * batch_size, stop=self.stop * batch_size, per_step=self.rows_per_step)
+        return span.numbers(batch_size)
 
 
 def last_step(study: Study) -> int:
@@ -59,11 +68,23 @@ def start_steps(study: Study) -> list[int]:
     return [step for step in study.steps if step < last_step(study)]
 
 
-def default_schedule(study: Study, rows: tuple[int, int], earlier: Iterable[Retrain] = ()) -> Schedule:
+def default_rows_per_step(study: Study, choice: RowChoice | None) -> int:
+    """Rows of a step to begin with: as many as an attribution scored, else all where they are few enough for a
+    laptop."""
+    size = study.facts.batch_size
+    if choice is not None and choice.per_step is not None:
+        return min(size, choice.per_step)
+    return size if size * study.facts.seq_len <= STEP_TOKENS else max(1, STEP_TOKENS // study.facts.seq_len)
+
+
+def default_schedule(
+    study: Study, rows: tuple[int, int], earlier: Iterable[Retrain] = (), choice: RowChoice | None = None
+) -> Schedule:
     """The schedule for an intervention on rows [start, stop).
 
     That of the first of `earlier` whose window lies inside these rows or around them, because its baselines are
-    there already; else the rows' steps, and half as long again to see what became of it.
+    there already; else the rows' steps, and half as long again to see what became of it. choice: which rows an
+    attribution scored, where one chooses.
     """
     size, last = study.facts.batch_size, last_step(study)
     first, stop = rows[0] // size, min(last, -(-rows[1] // size))
@@ -77,7 +98,10 @@ def default_schedule(study: Study, rows: tuple[int, int], earlier: Iterable[Retr
     start = within[0] if within else max((s for s in start_steps(study) if s <= first), default=0)
     stop = max(stop, start + 1)
     until = min(last, stop + max((stop - start) // 2, _AFTER))
-    return Schedule(start, stop, until, looks_every(until - start))
+    used = default_rows_per_step(study, choice)
+    return Schedule(
+        start, stop, until, looks_every(until - start), used if used < study.facts.batch_size else None
+    )
 
 
 def looks_every(steps: int) -> int:
@@ -173,6 +197,12 @@ def plan_arms(
     return arms
 
 
+def schedule_of(arm: RetrainRequest) -> Schedule:
+    """The schedule of a planned arm."""
+    until = arm.to_step if arm.until is None else arm.until
+    return Schedule(arm.from_step, arm.to_step, until, arm.every, arm.rows_per_step, arm.learning_rate)
+
+
 def missing_baselines(lacking: Iterable[Retrain]) -> list[RetrainRequest]:
     """The baselines that stored arms need, each once."""
     needed = sorted({(one.study, Schedule.of(one), one.replicate) for one in lacking}, key=lambda need: need[2])
@@ -195,6 +225,8 @@ def _shared(study: str, schedule: Schedule) -> dict[str, Any]:
         "to_step": schedule.stop,
         "until": schedule.until,
         "every": schedule.every,
+        "rows_per_step": schedule.rows_per_step,
+        "learning_rate": schedule.learning_rate,
     }
 
 
@@ -207,6 +239,7 @@ def planned_keys(arms: Sequence[RetrainRequest], study: Study) -> list[str]:
 
 def _experiment(arm: RetrainRequest, study: str) -> dict[str, Any]:
     """`Retrain.experiment` of the retrain that this will be."""
+    own = {"rows_per_step": arm.rows_per_step, "learning_rate": arm.learning_rate}
     return {
         "study": study,
         "from": arm.from_step,
@@ -217,12 +250,13 @@ def _experiment(arm: RetrainRequest, study: str) -> dict[str, Any]:
         "attribution": arm.attribution,
         "fraction": arm.fraction,
         "rows": None if arm.rows is None else array_digest(np.unique(np.array(arm.rows, dtype=np.int64))),
+        **{key: value for key, value in own.items() if value is not None},
     }
 
 
-def _signature(arm: RetrainRequest, study: str) -> tuple[Any, ...]:
-    return (*_experiment(arm, study).values(), arm.select, arm.replicate)
+def _signature(arm: RetrainRequest, study: str) -> tuple[str, str | None, int]:
+    return (identity(_experiment(arm, study)), arm.select, arm.replicate)
 
 
-def _spec_signature(one: Retrain) -> tuple[Any, ...]:
-    return (*one.experiment.values(), one.manifest.spec["select"], one.replicate)
+def _spec_signature(one: Retrain) -> tuple[str, str | None, int]:
+    return (identity(one.experiment), one.manifest.spec["select"], one.replicate)

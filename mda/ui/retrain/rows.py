@@ -12,7 +12,8 @@ from mda.studies.attributions import open_attribution
 from mda.studies.study import Study
 from mda.ui.frame import share
 from mda.ui.frame.links import href
-from mda.workflows.retrain import RetrainRequest, rows_to_change
+from mda.ui.text.bring import bring_rows
+from mda.workflows.retrain_task import RetrainRequest, RetrainTask
 
 MOST_SHOWN = 100
 _SNIPPET = 160  # letters of a row's text
@@ -24,17 +25,14 @@ def planned_rows(study: Study, arm: RetrainRequest) -> pd.DataFrame:
     return _planned(study.manifest.identity, arm.model_dump_json(), study, arm)
 
 
-def rows_area(
-    study: Study, rows: pd.DataFrame, window: tuple[int, int], name: str, attribution: str | None
-) -> None:
+def rows_area(study: Study, rows: pd.DataFrame, window: np.ndarray, name: str, attribution: str | None) -> None:
     """The first rows of a table as of `planned_rows`, how many there are, and of which kinds beside the window's.
 
-    name: of the table that is offered for download.
+    window: numbers of all rows that could have been chosen. name: of the table that is offered for download.
     """
     steps = rows["step"]
-    size = study.facts.batch_size
     st.caption(
-        f"{len(rows):,} of the window's {(window[1] - window[0]) * size:,} rows, trained on in steps "
+        f"{len(rows):,} of the window's {len(window):,} rows, trained on in steps "
         f"{steps.min():,} to {steps.max():,}.{_kinds(study, rows['row'].to_numpy(), window)}"
         + (f" Shown are {MOST_SHOWN}; all of them are under Share." if len(rows) > MOST_SHOWN else "")
     )
@@ -60,10 +58,8 @@ def _linked(attribution: str | None) -> Callable[[int], str]:
 
 @st.cache_resource(max_entries=8, show_spinner="Choosing rows …")
 def _planned(study: str, arm: str, _study: Study, _arm: RetrainRequest) -> pd.DataFrame:
-    size = _study.facts.batch_size
-    window = np.arange(_arm.from_step * size, _arm.to_step * size)
-    positions, _ = rows_to_change(_study, window, _arm)
-    rows = window[positions]
+    task = RetrainTask(_arm)
+    rows = task.window[task.changed[0]]
     table = with_kinds(_study, pd.DataFrame({"row": rows, "step": _study.step_of(rows)}))
     if _arm.attribution is None:
         return table
@@ -84,7 +80,10 @@ def with_kinds(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def _shown(
     study: str, rows: Sequence[int], _study: Study, table: pd.DataFrame, link: Callable[[int], str]
 ) -> pd.DataFrame:
-    begin = [" ".join(text.split()) for text in _texts(study, tuple(int(row) for row in rows), _study)]
+    gone = bring_rows(_study, rows)
+    here = tuple(int(row) for row in rows if row not in gone)
+    texts = dict(zip(here, _texts(study, here, _study), strict=True))
+    begin = [" ".join(texts.get(int(row), "").split()) for row in rows]
     return table.head(MOST_SHOWN).assign(row=[link(int(row)) for row in rows], text=begin)
 
 
@@ -93,10 +92,9 @@ def _texts(study: str, rows: tuple[int, ...], _study: Study) -> list[str]:
     return [_study.text(row)[:_SNIPPET] for row in rows]
 
 
-def _kinds(study: Study, rows: np.ndarray, window: tuple[int, int]) -> str:
+def _kinds(study: Study, rows: np.ndarray, window: np.ndarray) -> str:
     """` Kinds: latex 43 % (of the window 30 %), …`, the most frequent first."""
-    size, names, codes = study.facts.batch_size, study.kinds, study.kind_codes(rows)
-    inside = study.kind_codes(np.arange(window[0] * size, window[1] * size))
+    names, codes, inside = study.kinds, study.kind_codes(rows), study.kind_codes(window)
     if names is None or codes is None or inside is None:
         return ""
     mine = np.bincount(codes, minlength=len(names)) / len(rows)

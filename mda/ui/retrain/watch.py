@@ -20,7 +20,7 @@ from mda.ui.retrain.plan import stored_arms
 from mda.ui.retrain.reads import run_curves
 from mda.ui.words.plain import plain
 from mda.workflows.registry import checked
-from mda.workflows.retrain import RetrainRequest
+from mda.workflows.retrain_task import RetrainRequest
 
 _PIXELS = 370
 _ABOUT = (
