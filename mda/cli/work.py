@@ -27,6 +27,19 @@ def demo(
     _run("demo", request, request.study, as_json, "Study '{study}' is ready; look at it with `mda app`.")
 
 
+def local_text(
+    minutes: Annotated[float, typer.Option(help="In all since it was begun; ask for more and it goes on.")] = 20,
+    seed: Annotated[int, typer.Option(help="Initial weights; K makes `local-text-seedK`.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a small model on text found among Python's own files on this machine; needs no network."""
+    from mda.workflows.local_text import LocalTextRequest
+    from mda.workflows.registry import checked
+
+    request = checked(LocalTextRequest, {"minutes": minutes, "seed": seed})
+    _run("local-text", request, request.study, as_json, "{told}")
+
+
 def heads(
     study: StudyName,
     steps: Annotated[
@@ -164,7 +177,7 @@ def retrain(
     _run("retrain", request, study, as_json, "Retrain {id}\n{metrics}{notes}")
 
 
-COMMANDS = (demo, heads, attribute, retrain)
+COMMANDS = (demo, local_text, heads, attribute, retrain)
 
 
 def _run(command: str, request: Any, study: str, as_json: bool, told: str) -> None:

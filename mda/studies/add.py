@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from transformers import GPTNeoXConfig, PreTrainedTokenizerFast
 
 HELD_OUT_ROWS = 256
+# Of long rows fewer are held out: one of 2048 tokens takes a CPU a second at Pythia-14M's size, at every checkpoint.
+HELD_OUT_TOKENS = 131_072
 # Pythia's embedding is padded: of its ids only the tokenizer's ever occur, the others stay untrained.
 USED_TOKENS = {size.vocabulary: pythia.USED_TOKENS for size in pythia.SIZES}
 
@@ -59,7 +61,7 @@ def add_study(
     asked = rows if isinstance(rows, RowsAsked) else RowsAsked(str(rows))
     found = find_rows(asked, None, config, reader)
     in_order = found.in_order and max(steps) > 0  # without steps nothing says when a row was seen
-    trained, held_out = training_rows(found.count, max(steps) * size if in_order else None)
+    trained, held_out = training_rows(found.count, max(steps) * size if in_order else None, found.length - 1)
     facts = StudyFacts(
         **shared_facts(found, config, reader),
         batch_size=size,
@@ -102,15 +104,16 @@ def _same(configs: dict[int, GPTNeoXConfig]) -> GPTNeoXConfig:
     return first[1]
 
 
-def training_rows(count: int, seen: int | None) -> tuple[int, tuple[int, int]]:
+def training_rows(count: int, seen: int | None, seq_len: int) -> tuple[int, tuple[int, int]]:
     """How many of `count` rows were trained on, and the range of those that are held out.
 
     seen: rows that the last checkpoint has seen; None where nothing tells, and the last ones then stand for both.
     """
+    held_out = max(1, min(HELD_OUT_ROWS, HELD_OUT_TOKENS // seq_len))
     if seen is None:
-        return count, (max(0, count - HELD_OUT_ROWS), count)
+        return count, (max(0, count - held_out), count)
     trained = min(count, seen)
-    return trained, (trained, min(count, trained + HELD_OUT_ROWS))
+    return trained, (trained, min(count, trained + held_out))
 
 
 def check_batch_size(batch_size: int | None) -> int | None:

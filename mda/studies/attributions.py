@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mda.device import best_device
 from mda.errors import UserError
 from mda.heads.blocks import Block
 from mda.heads.geometry import Head
-from mda.influence.score import Scorer
+from mda.influence.score import Scorer, in_format
 from mda.store.artefact import Manifest, list_artefacts, open_artefact
 from mda.store.paths import cache_root, study_folder
 from mda.store.tables import read_parquet
@@ -31,6 +32,8 @@ _CURVATURES = {"ekfac": "EK-FAC", "kfac": "K-FAC", "identity": "no curvature"}
 
 # Below this rank agreement a ranking says more about its seeds than about the data.
 LOW_RELIABILITY = 0.8
+# Below this one the number format decides which rows come first.
+LOW_BFLOAT16 = 0.95
 
 
 @dataclass
@@ -95,9 +98,10 @@ class Attribution:
         through = "" if spec["through"] == spec["heads"] else f" through {self._counted(spec['through'])}"
         blocks = "" if spec["blocks"] == "qkvo" else f" · {spec['blocks']} blocks"
         steps = f"step{'s' * (len(self.steps) > 1)} {' + '.join(map(str, self.steps))}"
+        form = "" if spec["dtype"] == "float32" else f" · {spec['dtype']}"
         return (
             f"{spec['probe'].replace('_', ' ')} of {heads}{through} "
-            f"· {curvature_words(spec['curvature'])}{blocks} · {steps} · {self.choice.words}"
+            f"· {curvature_words(spec['curvature'])}{blocks} · {steps} · {self.choice.words}{form}"
         )
 
     def _counted(self, heads: list[str]) -> str:
@@ -111,7 +115,7 @@ class Attribution:
 
     @property
     def doubts(self) -> list[str]:
-        """Plain warnings where the ranking depends on seeds more than it should."""
+        """Plain warnings where the ranking depends on seeds, or on the number format, more than it should."""
         found = []
         reliability = self.manifest.result["reliability"]
         for key, what in (
@@ -125,10 +129,21 @@ class Attribution:
                     f"Low reliability: the rankings from {what} agree only at Spearman {shown}; "
                     "read single rows with care."
                 )
+        if "bfloat16" in reliability and not (reliability["bfloat16"] or 0.0) >= LOW_BFLOAT16:
+            agree = reliability["bfloat16"]
+            shown = "undefined" if agree is None else f"{agree:.2f}"
+            found.append(
+                f"Low precision: the rankings in bfloat16 and in float32 agree only at Spearman {shown}; make it "
+                "again with --dtype float32."
+            )
         return found
 
     def scores(self) -> pd.DataFrame:
-        """Columns row, step, score, the heads' where there are several, `score_at_<step>` likewise."""
+        """Columns row, step (where the study's rows have one), score, the heads' where there are several,
+        `score_at_<step>` likewise, repeated (share, float32) and kind (where the study has kinds).
+
+        Attributions made by earlier versions lack the last two.
+        """
         return read_parquet(self.folder / SCORES)
 
     def ranked(self, count: int, bottom: bool = False) -> pd.DataFrame:
@@ -145,7 +160,8 @@ class Attribution:
         total = np.zeros(study.facts.seq_len)
         for step in self.steps:
             directions = read_directions(self.folder, step)[MAIN]
-            with Scorer(study.load(step), [directions], self.heads) as scorer:
+            model = in_format(study.load(step, best_device()), self.manifest.spec["dtype"])
+            with Scorer(model, [directions], self.heads) as scorer:
                 total += scorer.tokens(study.rows[row : row + 1])[0, :, 0].sum(0)
         return total
 

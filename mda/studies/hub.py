@@ -65,7 +65,7 @@ def add_hub_study(
         reader = read_tokenizer(chosen, config, None if tokenizer else repo) if chosen else None
         found = find_rows(rows, model, config, reader)
         in_order = found.in_order and max(commits) > 0  # without steps nothing says when a row was seen
-        trained, held_out = _seen(found.count, max(commits) * size if in_order else None)
+        trained, held_out = _seen(found.count, max(commits) * size if in_order else None, found.length - 1)
         published = pythia.published(repo)
         facts = StudyFacts.model_validate(
             {
@@ -201,12 +201,12 @@ def _small_files(repo: str, commit: str, folder: Path) -> None:
             client.download(repo, "model", commit, name, folder)
 
 
-def _seen(count: int, seen: int | None) -> tuple[int, tuple[int, int]]:
+def _seen(count: int, seen: int | None, seq_len: int) -> tuple[int, tuple[int, int]]:
     """As `training_rows`; where training went through all rows, the last ones stand in for held-out ones.
 
     Checkpoints before their step have not seen them (of Pythia all but the last), later ones have. Text of the
     deduplicated Pile comes back after about two thirds of training, so that from there on checkpoints may know the
     text of rows that they have not seen.
     """
-    trained, held_out = training_rows(count, seen)
-    return trained, held_out if held_out[0] < held_out[1] else training_rows(count, None)[1]
+    trained, held_out = training_rows(count, seen, seq_len)
+    return trained, held_out if held_out[0] < held_out[1] else training_rows(count, None, seq_len)[1]

@@ -188,7 +188,7 @@ def test_an_artefact_that_another_process_builds(study, mda, tmp_path, monkeypat
     assert mda(*ATTRIBUTE, "--json").json["id"] == told["id"]
 
 
-@pytest.mark.parametrize("writer", ["write_parquet", "write_tensors", "append_jsonl"])
+@pytest.mark.parametrize("writer", ["write_parquet", "write_tensors", "write_json"])
 def test_a_full_disk_loses_nothing(study, mda, monkeypatch, writer):
     def full(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")

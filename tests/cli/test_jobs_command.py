@@ -19,7 +19,7 @@ def jobs(mda):
 def test_list_newest_first(study, mda, jobs):
     mda("heads", "tiny", "--steps", 0)
     time.sleep(0.01)
-    mda("heads", "tiny", "--steps", 7)
+    mda("attribute", "tiny", "--step", 7, "--head", "L1H1")
     new, old = jobs()
     assert (old["command"], old["study"], old["state"], old["fraction"]) == ("heads", "tiny", "done", 1.0)
     assert (new["state"], new["message"]) == (

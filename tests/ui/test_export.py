@@ -131,8 +131,9 @@ def test_the_data_are_the_tables(finding: Finding, attribution: str) -> None:
     links = Parts(finding_html(finding)).links()
     scores = pd.read_csv(io.BytesIO(links["scores.csv"]))
     stored = open_attribution("demo", attribution).scores().sort_values("row", ignore_index=True)
+    stored["kind"] = stored["kind"].astype(str)
     pd.testing.assert_frame_equal(scores[list(stored.columns)], stored, rtol=1e-8, check_dtype=False)
-    assert set(scores.columns) - set(stored.columns) == {"kind", "repeated"}
+    assert set(scores.columns) >= {"kind", "repeated"}
     for name, table in (("head_scores", finding.heads), ("made_of", finding.made_of)):
         read = pd.read_csv(io.BytesIO(links[f"{name}.csv"]))
         if "kind" in read:
@@ -198,7 +199,7 @@ def test_commands_make_the_same_artefacts(
         raise AssertionError("computed anew")
 
     monkeypatch.setattr(attributing, "_build", never)
-    monkeypatch.setattr(retraining, "_run", never)
+    monkeypatch.setattr(retraining, "_train", never)
     study, heads, attribute, *arms, compare = [line.split() for line in finding.commands]
     assert study[:4] == ["mda", "study", "add", "demo"]
     assert "CHECKPOINTS" in study

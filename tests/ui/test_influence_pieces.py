@@ -32,7 +32,8 @@ def test_runs_are_read_with_and_without_a_space() -> None:
         for run in runs_of(study, text).runs:
             held = rows_holding(study, list_attributions("demo")[0], [run])
             slow = [r for r in range(40, 80) if f",{','.join(map(str, run))}," in f",{_joined(study, r)},"]
-            assert held.tolist() == slow
+            assert held.rows.tolist() == slow
+            assert held.unseen == 0
 
 
 def _joined(study: Study, row: int) -> str:

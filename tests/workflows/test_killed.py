@@ -18,6 +18,8 @@ from mda.store.identity import file_digest
 from mda.studies.study import Study
 from mda.workflows.head_scores import head_table
 
+pytestmark = pytest.mark.slow  # seconds of other processes, each of which imports everything
+
 DRIVER = Path(__file__).with_name("killed.py")
 ATTRIBUTE = (
     "attribute",

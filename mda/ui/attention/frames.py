@@ -10,6 +10,7 @@ import streamlit as st
 from mda.heads.geometry import Head
 from mda.store.identity import array_digest
 from mda.studies.study import Study
+from mda.text_pieces import token_pieces
 from mda.ui.attention.patterns import patterns_at
 from mda.ui.attention.viewer import Frames
 from mda.ui.frame.cached import head_table
@@ -64,4 +65,4 @@ def frames_at(view: View, head: Head, steps: list[int], sequence: TokenSequence)
 def _decoded(name: str, identity: str, digest: str, _study: Study, _ids: np.ndarray) -> list[str]:
     if _study.tokenizer is None:
         return [f"{token} " for token in _ids.tolist()]
-    return [str(_study.tokenizer.decode([token])) for token in _ids.tolist()]
+    return token_pieces(_ids.tolist(), _study.tokenizer)

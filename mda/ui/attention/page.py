@@ -18,6 +18,7 @@ from mda.ui.attention.sources import choose_sequence
 from mda.ui.attention.thumbnails import thumbnails
 from mda.ui.attention.viewer import STRONGEST, attention_viewer
 from mda.ui.frame.cached import head_table
+from mda.ui.frame.checkpoints import here_of, ready
 from mda.ui.frame.choices import choose, switch
 from mda.ui.frame.models import model
 from mda.ui.frame.selection import View, put
@@ -51,11 +52,13 @@ def attention_page(view: View) -> None:
     sequence = choose_sequence(study)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         other = _choose_other(study)
-        birth = _choose_birth(study)
+        birth = _choose_birth(view)
     if sequence is None:
-        st.info("Type a prompt to see where the head looks in it.")
         return
     st.caption(sequence.about)
+    needed = [view.step] if other[1] is None else [view.step, other[1]]
+    if not ready(study, needed, "this view"):
+        return
     _panes(view, sequence, other, birth)
     _all_heads(view, sequence)
     offer_table(
@@ -78,16 +81,19 @@ def _choose_other(study: Study) -> tuple[Head | None, int | None]:
     return (Head.parse(what) if kind == "head" else None), (int(what) if kind == "step" else None)
 
 
-def _choose_birth(study: Study) -> bool:
-    """Whether all checkpoints are read; a study of one has no birth to play."""
-    if len(study.steps) == 1:
-        return False
-    about = f"Reads all {len(study.steps)} checkpoints, once, and lets them be played one after the other."
-    return switch("Play the birth", False, "birth", about)
+def _choose_birth(view: View) -> list[int]:
+    """The checkpoints that are played: all that are on this machine, or that of the view alone.
+
+    A study of one has no birth to play."""
+    study, here = view.study, here_of(view.study)
+    if len(here) < 2:
+        return [view.step]
+    which = f"all {len(here)}" if len(here) == len(study.steps) else f"the {len(here)} (of {len(study.steps)})"
+    about = f"Reads {which} checkpoints on this machine, once, and lets them be played one after the other."
+    return sorted({*here, view.step}) if switch("Play the birth", False, "birth", about) else [view.step]
 
 
-def _panes(view: View, sequence: TokenSequence, other: tuple[Head | None, int | None], birth: bool) -> None:
-    steps = view.study.steps if birth else [view.step]
+def _panes(view: View, sequence: TokenSequence, other: tuple[Head | None, int | None], steps: list[int]) -> None:
     panes = [(view.head, steps, view.step)]
     if other[0] is not None:
         panes.append((other[0], steps, view.step))

@@ -13,7 +13,9 @@ from mda.ui.attention.frames import LONGEST, TokenSequence, row_sequence, texts
 from mda.ui.attention.prompt import Prompt, read_prompt
 from mda.ui.frame.choices import carried, keep, parse_option, settle
 from mda.ui.frame.links import ROW, page_link
+from mda.ui.text.bring import bring_rows
 from mda.ui.words.plain import plain
+from mda.ui.words.rows import kinds_note, numbering, short_place
 
 PROMPT_LETTERS = 2000
 DRAWS = 1000  # seeds of random sequences to choose from
@@ -25,10 +27,11 @@ _WORDS_TOLD = 12
 
 
 def choose_sequence(study: Study) -> TokenSequence | None:
-    """Controls for the source and what it needs; None where nothing was typed."""
+    """Controls for the source and what it needs; None, and why, where there is nothing to read yet."""
     sources = [name for name in NAMES if name != "prompt" or study.tokenizer is not None]
     settle("source", sources[0], parse_option(sources), "source of text", options=sources)
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    below = st.container()
     with line:
         source = keep(
             "source",
@@ -37,7 +40,7 @@ def choose_sequence(study: Study) -> TokenSequence | None:
                 help="What the head reads. Random tokens repeated are what head scores are measured on.",
             ) or sources[0],
         )  # fmt: skip
-        found = {"random": _random, "row": _row, "prompt": _prompt}[source](study)
+        found = {"random": _random, "row": _row, "prompt": _prompt}[source](study, below)
     for other in set(_KEYS) - {source}:
         for key in _KEYS[other]:
             if key in st.query_params:
@@ -45,7 +48,7 @@ def choose_sequence(study: Study) -> TokenSequence | None:
     return found
 
 
-def _random(study: Study) -> TokenSequence:
+def _random(study: Study, below: st.delta_generator.DeltaGenerator) -> TokenSequence:
     longest = spread_periods(min(study.facts.seq_len, LONGEST), len(study.facts.probe_ids))[-1]
     period = _number(
         "Period", "period", 4, longest, min(40, longest), "So many random tokens, which then come once more."
@@ -60,19 +63,20 @@ def _random(study: Study) -> TokenSequence:
     return TokenSequence(ids, texts(study, ids), about, (1, 1 + period))
 
 
-def _row(study: Study) -> TokenSequence:
+def _row(study: Study, below: st.delta_generator.DeltaGenerator) -> TokenSequence | None:
     rows = study.facts.rows
-    about = f"Rows are numbered in the order of training, from 0 to {rows - 1:,}."
-    row = _number("Row", "row", 0, rows - 1, 0, about)
+    row = _number("Row", "row", 0, rows - 1, 0, numbering(study))
+    with below:
+        if bring_rows(study, [row]):
+            return None
     kind = study.kind_names(np.array([row]))[0]
-    size = study.facts.batch_size
-    seen = f"trained on at step {row // size:,}" if row < study.facts.trained else "never trained on"
     page_link(ROW, f"All about row {row:,}", ":material/notes:", row=row)
-    what = f"Row {row:,}" + (f" ({plain(kind)})" if kind is not None else "")
-    return row_sequence(study, row, f"{what}, {seen}.")
+    rules = ", told by rules" if kinds_note(study) else ""
+    what = f"Row {row:,}" + (f" ({plain(kind)}{rules})" if kind is not None else "")
+    return row_sequence(study, row, f"{what}, {short_place(study, row)}.")
 
 
-def _prompt(study: Study) -> TokenSequence | None:
+def _prompt(study: Study, below: st.delta_generator.DeltaGenerator) -> TokenSequence | None:
     settle("text", DEFAULT_PROMPT, lambda asked: asked[:PROMPT_LETTERS], "prompt")
     text = keep(
         "text",
@@ -84,6 +88,7 @@ def _prompt(study: Study) -> TokenSequence | None:
     longest = min(study.facts.seq_len, LONGEST)
     read = _read(study.name, study.manifest.identity, text, longest, study)
     if len(read.ids) < 2:
+        below.info("Type a prompt to see where the head looks in it.")
         return None
     about = f"{len(read.ids)} tokens, the start token among them."
     if read.cut:

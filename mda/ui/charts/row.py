@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from mda.heads.geometry import Head
 from mda.ui.charts.colours import CATEGORIES, GREY, GRID, RULE, head_colour
+from mda.ui.charts.influence import MOST_HEADS
 from mda.ui.charts.panels import Panels, StepAxis
 from mda.ui.words.plain import rounded
 
@@ -19,6 +20,12 @@ _LOSSES = (
     ("copied", "copying predicts", CATEGORIES[2]),
     ("other", "the others", CATEGORIES[3]),
 )
+
+
+def strongest(scores: Mapping[Head, float], selected: Head) -> dict[Head, float]:
+    """Of very many heads those with the largest |score|, and the selected one, in their order."""
+    most = sorted(scores, key=lambda head: (head != selected, -abs(scores[head])))[:MOST_HEADS]
+    return {head: score for head, score in scores.items() if head in most}
 
 
 def heads_figure(scores: Mapping[Head, float], selected: Head) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,12 +11,14 @@ import numpy as np
 
 from mda.heads.geometry import Geometry
 from mda.heads.sequences import repeated_batches, spread_periods
+from mda.hub import pythia
 from mda.store.artefact import Manifest
 from mda.store.identity import array_digest
 from mda.studies.attributions import Attribution
 from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study, StudyFacts
 from mda.workflows.attribution_task import PROBE_SEQUENCES
+from mda.workflows.head_scores import model_table
 
 _MOST_SEQUENCES = 8192  # of a probe, that are looked for
 
@@ -23,7 +26,7 @@ _MOST_SEQUENCES = 8192  # of a probe, that are looked for
 def replay(study: Study, attribution: Attribution, retrains: Sequence[Retrain]) -> list[str]:
     """One command line for each artefact, in the order in which they need each other."""
     arms = sorted(retrains, key=lambda one: (one.schedule, one.replicate, one.label != BASELINE, one.label))
-    lines = [study_command(study.name, study.manifest), shlex.join(["mda", "heads", study.name])]
+    lines = [study_command(study.name, study.manifest), heads_command(study)]
     lines += [attribute_command(study.name, study.facts, study.sizes, attribution)]
     named = {
         one.manifest.spec["changed_rows"]: ranges(one.changed_rows()["row"].to_numpy())
@@ -36,13 +39,43 @@ def replay(study: Study, attribution: Attribution, retrains: Sequence[Retrain]) 
 
 
 def study_command(name: str, manifest: Manifest) -> str:
-    """`mda demo`, or `mda study add` with capitals in place of the files, which only their owner has."""
+    """The command that makes the study, with capitals in place of what only its owner has or knows."""
     spec = manifest.spec
     if spec["origin"] == "demo":
         return shlex.join(["mda", "demo", "--seed", str(spec["seed"]), "--steps", str(spec["steps"])])
+    if spec["origin"] == "local-text":
+        minutes = max(1, math.ceil(manifest.seconds / 60))
+        return shlex.join(["mda", "local-text", "--minutes", str(minutes), "--seed", str(spec["seed"])])
+    if spec["origin"] == "hub":
+        return _hub_command(name, spec)
     words = ["mda", "study", "add", name, "--checkpoints", "CHECKPOINTS", "--rows", "ROWS"]
     words += ["--tokenizer", "TOKENIZER"] if spec["tokenizer"] else []
     return shlex.join([*words, "--batch-size", str(spec["batch_size"])])
+
+
+def _hub_command(name: str, spec: Mapping[str, Any]) -> str:
+    """`mda study add`; what the name alone says is left out. It resolves names to commits anew."""
+    repo = next(iter(spec["weights"].values())).partition("@")[0]
+    model, named = pythia.describe(repo), pythia.describe(name)
+    words = ["mda", "study", "add", name]
+    if named is None or named.repo != repo:
+        words += ["--checkpoints", repo]
+    rows = str(spec.get("rows_from", spec["rows"]))
+    where = rows.partition("@")[0] if "@" in rows else "ROWS"
+    if model is None or where != model.rows:
+        words += ["--rows", where]
+    if "rows_from" in spec:
+        words += ["--column", "COLUMN"]
+    if model is None:
+        words += ["--batch-size", str(spec["batch_size"])]
+    return shlex.join(words)
+
+
+def heads_command(study: Study) -> str:
+    """`mda heads`, with the steps that are scored where these are not all."""
+    scored = sorted(set(model_table(study.name)["step"].astype(int)))
+    some = {} if not scored or scored == study.steps else {"steps": ",".join(map(str, scored))}
+    return _line(["mda", "heads", study.name], some)
 
 
 def attribute_command(study: str, facts: StudyFacts, sizes: Geometry, attribution: Attribution) -> str:
@@ -54,10 +87,13 @@ def attribute_command(study: str, facts: StudyFacts, sizes: Geometry, attributio
         "probe": spec["probe"],
         "blocks": spec["blocks"],
         "rows": "{}:{}".format(*spec["rows"]),
+        "sample": spec.get("sample"),
+        "rows-per-step": spec.get("per_step"),
         "fit-rows": spec["fit_rows"],
         "curvature": spec["curvature"],
         "seed": spec["seed"],
         "probe-sequences": probe_sequences(facts, spec),
+        "dtype": spec["dtype"] if spec["dtype"] != "float32" else None,
     }
     if spec["through"] != spec["heads"]:
         options["through"] = _heads(spec["through"], sizes)
@@ -82,6 +118,8 @@ def retrain_command(one: Retrain, named: Mapping[str, str]) -> str:
         "rows": named.get(one.named_rows, "ROWS") if one.named_rows else None,
         "replicate": spec["replicate"],
         "every": spec["every"],
+        "rows-per-step": spec.get("rows_per_step"),
+        "learning-rate": spec.get("learning_rate"),
     }
     return _line(["mda", "retrain", one.study], options)
 

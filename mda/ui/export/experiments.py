@@ -66,7 +66,7 @@ def _experiment(
         curves=_joined([(one, one.metrics()) for one in everything]),
         models=_joined([(one, one.model_metrics()) for one in everything]),
         alone=[one.id for one in lacking],
-        fresh=any(one.manifest.result["fresh_optimizer"] for one in everything),
+        caveats=list(dict.fromkeys(sentence for one in everything for sentence in one.caveats)),
     )
 
 

@@ -81,14 +81,15 @@ def made_of(finding: Finding) -> list[Shown]:
         Dots("longest repeat (tokens)", lines(LONGEST_REPEAT), "{:.1f}".format),
         Dots("training step", lines(TRAINING_STEP), "{:,.0f}".format),
     ]
+    panels = [panel for panel in panels if len(panel.lines)]
+    when = ("; and when the rows were trained on", ", of any step") if len(lines(TRAINING_STEP)) else ("", "")
     found = [
         Shown(
             "made-of",
             "What the strongest rows are made of",
             f"Means by group ({int(table['rows'].max()):,} rows in all) with 95 % intervals over rows: tokens in "
             "runs of three or more that came before in the row; rows whose share of those is among the highest "
-            "tenth; the longest such run; and when the rows were trained on. Controls are as many other rows, of "
-            "any step.",
+            f"tenth; the longest such run{when[0]}. Controls are as many other rows{when[1]}.",
             dots_figure(panels, groups, _ACROSS),
         )
     ]

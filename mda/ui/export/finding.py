@@ -19,12 +19,12 @@ LONGEST_REPEAT, TRAINING_STEP = "longest repeat", "training step"
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A training row to be read: its line of the ranking, its tokens' texts, and its repeated spans as (length,
-    starts)."""
+    """A row to be read: its line of the ranking (step: None without a training order), its tokens' texts, and its
+    repeated spans as (length, starts)."""
 
     rank: int
     row: int
-    step: int
+    step: int | None
     score: float
     kind: str | None
     repeated: float
@@ -40,8 +40,8 @@ class Experiment:
     main arm did; selects: how the arms that changed as large a share chose their rows, by arm. runs and table: of
     `evidence.compare.compare_runs` and `summarise`; score, heads: which of their lines are told. curves: columns
     arm, replicate, step, head (`L1H3`) and the head scores; models: arm, replicate, step, loss and the model-level
-    scores. alone: arms that are not in the table for lack of a baseline. fresh: whether an arm began with a fresh
-    Adam.
+    scores. alone: arms that are not in the table for lack of a baseline. caveats: what to keep in mind of how the
+    arms were trained, in sentences.
     """
 
     start: int
@@ -56,7 +56,7 @@ class Experiment:
     curves: pd.DataFrame
     models: pd.DataFrame
     alone: list[str]
-    fresh: bool
+    caveats: list[str]
 
     @property
     def lines(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
+from mda.corpora.rows import RemoteRows
 from mda.errors import UserError
 from mda.evidence.births import births
 from mda.evidence.enrichment import enrichment
@@ -33,11 +34,13 @@ from mda.ui.export.finding import (
     Finding,
     ShownRow,
 )
+from mda.ui.words.rows import kinds_note, rows_line
 from mda.workflows.head_scores import head_table, model_table
 
 SHOWN_ROWS = 10  # as text on either side
 _FRACTION = 0.1  # of the scored rows, that TOP and BOTTOM speak of
 _COMPARED_ROWS = 24_000  # intervals are narrow long before
+_FEWEST_COMPARED, _COMPARED_TOKENS = 2_000, 4_000_000  # looked through for the longest repeats: seconds
 _LIBRARIES = ("torch", "transformers", "numpy", "scipy", "pandas", "plotly")
 
 
@@ -94,8 +97,11 @@ def gather(study: Study, attribution: Attribution, retrains: Sequence[Retrain]) 
     spec = attribution.manifest.spec
     scores = attribution.scores().sort_values("row", ignore_index=True)
     rows = scores["row"].to_numpy()
-    scores["kind"] = study.kind_names(rows)
-    scores["repeated"] = study.shares(rows)
+    if not study.facts.in_order:
+        scores = scores.drop(columns="step", errors="ignore")
+    scores["kind"] = scores["kind"].astype(object) if "kind" in scores else study.kind_names(rows)
+    if "repeated" not in scores:  # as in attributions of earlier versions
+        scores["repeated"] = study.shares(rows)
     heads = head_table(study.name)
     return Finding(
         study=study.name,
@@ -122,11 +128,11 @@ def gather(study: Study, attribution: Attribution, retrains: Sequence[Retrain]) 
 
 
 def _about(study: Study) -> str:
-    facts, sizes = study.facts, study.sizes
+    sizes = study.sizes
+    kinds = "" if kinds_note(study) is None else "; kinds of text are told by rules (docs/kinds.md)"
     return (
-        f"{sizes.layers} layers of {sizes.heads} heads, d_model {sizes.d_model}; {facts.trained:,} training rows "
-        f"of {facts.seq_len:,} tokens, {facts.batch_size:,} a step; checkpoints at {len(study.steps)} steps up to "
-        f"{study.steps[-1]:,}"
+        f"{sizes.layers} layers of {sizes.heads} heads, d_model {sizes.d_model}; {rows_line(study)}; checkpoints "
+        f"at {len(study.steps)} steps up to {study.steps[-1]:,}{kinds}"
     )
 
 
@@ -135,8 +141,9 @@ def _made_of(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
     Very many rows are represented by a random sample of them.
     """
-    if len(scores) > _COMPARED_ROWS:
-        drawn = np.sort(np.random.default_rng(0).choice(len(scores), _COMPARED_ROWS, replace=False))
+    most = min(_COMPARED_ROWS, max(_FEWEST_COMPARED, _COMPARED_TOKENS // (study.facts.seq_len + 1)))
+    if len(scores) > most:
+        drawn = np.sort(np.random.default_rng(0).choice(len(scores), most, replace=False))
         scores = scores.take(drawn)
     values, rows = scores["score"].to_numpy(), scores["row"].to_numpy()
     top, source = select_top(values, _FRACTION), np.random.default_rng(0)
@@ -147,18 +154,22 @@ def _made_of(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
         groups[RANDOM] = random_control(top, any_step, source).rows
         if kinds is not None:
             groups[SAME_KINDS] = matched_kind(top, any_step, kinds, source).rows
-    measures = {LONGEST_REPEAT: longest_repeats(study.rows[rows]), TRAINING_STEP: scores["step"].to_numpy()}
+    measures = {LONGEST_REPEAT: longest_repeats(study.rows[rows])} if study.rows_here(rows).all() else {}
+    if "step" in scores:
+        measures[TRAINING_STEP] = scores["step"].to_numpy()
     return enrichment(groups, kinds, scores["repeated"].to_numpy(), measures=measures)
 
 
 def _shown(study: Study, scores: pd.DataFrame, bottom: bool) -> list[ShownRow]:
     """The rows at one end of the ranking, strongest first; ties go to the earlier row."""
     ends = scores.sort_values(["score", "row"], ascending=[bottom, True]).head(SHOWN_ROWS)
+    if isinstance(study.rows, RemoteRows):
+        study.rows.fetch(ends["row"].to_numpy())  # in one go
     return [
         ShownRow(
             rank=rank,
             row=line["row"],
-            step=line["step"],
+            step=line.get("step"),
             score=line["score"],
             kind=line["kind"],
             repeated=line["repeated"],

@@ -100,7 +100,7 @@ def _row(row: ShownRow) -> str:
         f"<b>{row.rank}</b>",
         f"score <b>{rounded(row.score)}</b>",
         f"row {row.row:,}",
-        f"step {row.step:,}",
+        f"step {row.step:,}" if row.step is not None else "",
         html.escape(row.kind) if row.kind is not None else "",
         f"{100 * row.repeated:.0f} % repeated",
     ]
@@ -120,8 +120,7 @@ def _experiment(finding: Finding, experiment: Experiment) -> str:
         notes.append(
             f"No head is born into {score} in the baseline here, so there is no birth that could be delayed."
         )
-    if experiment.fresh:
-        notes.append("No optimizer state was stored at the start, so every arm began with a fresh Adam.")
+    notes.extend(experiment.caveats)
     if experiment.alone:
         notes.append(f"Without a baseline, and so only among the curves: {', '.join(experiment.alone)}.")
     return (
@@ -163,7 +162,7 @@ def _settings(finding: Finding) -> str:
         ["blocks", spec["blocks"]],
         ["checkpoints, scores summed", ", ".join(map(str, finding.attribution.steps))],
         ["probe's value there", ", ".join(f"{value:.3f}" for value in result["probe_value"].values())],
-        ["rows", f"{spec['rows'][0]:,} to {spec['rows'][1] - 1:,}"],
+        ["rows", finding.attribution.choice.words.removeprefix("rows ")],
         ["curvature", f"{spec['curvature']}, fitted on {spec['fit_rows']:,} rows"],
         ["seed, precision", f"{spec['seed']}, {spec['dtype']}"],
     ]

@@ -91,9 +91,16 @@ def _retrains(study: str, changed: tuple[str, int]) -> list[Retrain]:
 def _scores(study: str, identity: str, _attribution: Attribution) -> pd.DataFrame:
     opened = Study.open(study)
     frame = _attribution.scores().sort_values("row", ignore_index=True)
-    rows = frame["row"].to_numpy()
-    frame["repeated"] = opened.shares(rows)
-    codes = opened.kind_codes(rows)
-    if codes is not None:
-        frame["kind"] = pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(opened.kinds or []))
+    rows, kinds = frame["row"].to_numpy(), opened.kinds
+    if "repeated" not in frame:  # made by an earlier version
+        frame["repeated"] = opened.shares(rows)
+    if kinds is None:
+        return frame.drop(columns="kind", errors="ignore")
+    if "kind" in frame:
+        kept = frame["kind"].astype("category")
+        frame["kind"] = kept.cat.set_categories(
+            [*kinds, *(kind for kind in kept.cat.categories if kind not in kinds)]
+        )
+    elif (codes := opened.kind_codes(rows)) is not None:
+        frame["kind"] = pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(kinds))
     return frame

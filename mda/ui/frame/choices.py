@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _STATE = "choices"
 _LONGEST_TOLD = 80  # letters of an unknown value
+_MOST_SLID = 60  # steps that a slider as wide as the sidebar can tell apart
 
 
 @dataclass
@@ -62,14 +63,31 @@ def choose(
     return keep(key, st.selectbox(label, options, key=key, format_func=format_func, help=help))
 
 
-def choose_step(label: str, steps: Sequence[int], help: str | None = None) -> int:
-    """A slider over steps, `step` in the URL; begins with the last."""
+def choose_step(
+    label: str, steps: Sequence[int], help: str | None = None, format_func: Callable[[int], str] = "{:,}".format
+) -> int:
+    """A slider over steps, `step` in the URL; begins with the last. Of very many steps a box to type into, which
+    names them by `format_func`, and buttons to the neighbours."""
     if len(steps) == 1:
         st.caption(f"{label}: {steps[0]:,}, the only one")
         return keep("step", steps[0])
     last = steps[-1]
     settle("step", last, parse_option(steps), "checkpoint at step", lambda a: nearest(a, steps, last), steps)
-    return int(keep("step", st.select_slider(label, steps, key="step", help=help)))
+    if len(steps) <= _MOST_SLID:
+        return int(keep("step", st.select_slider(label, steps, key="step", help=help)))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        step = int(keep("step", st.selectbox(label, steps, key="step", format_func=format_func, help=help)))
+        at = list(steps).index(step)
+        for way, what, to in (("left", "before", at - 1), ("right", "after", at + 1)):
+            st.button(
+                f":material/chevron_{way}:", key=f"step-{what}", type="tertiary", help=f"The step {what} it.",
+                disabled=not 0 <= to < len(steps), on_click=_put_step, args=(steps[to % len(steps)],),
+            )  # fmt: skip
+    return step
+
+
+def _put_step(step: int) -> None:
+    st.session_state["step"] = step
 
 
 def switch(label: str, default: bool, key: str, help: str | None = None) -> bool:

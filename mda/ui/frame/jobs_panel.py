@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -23,6 +23,10 @@ _NAMES = {
     "attribute": "Attributing",
     "retrain": "Retraining",
     "retrains": "Retraining",
+    "download": "Downloading checkpoints",
+    "add-study": "Adding a study",
+    "check-order": "Checking the order of training",
+    "local-text": "Training on local text",
 }
 # drawing curves takes a third of a core at one second, which the job itself then lacks on a small machine
 _PAGE_SECONDS, _SIDEBAR_SECONDS = 2.0, 4.0
@@ -81,10 +85,10 @@ def _running(job: Job, live: Live | None) -> None:
     status = job.status
     if status.state not in ACTIVE:
         st.rerun()
-    bar, stop = st.columns([6, 1], vertical_alignment="bottom")
-    bar.progress(min(1.0, status.fraction), text=f"**{_name(job)}**: {_line(job, status)}")
-    with stop:
-        _cancel_button(job, "cancel")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container():
+            st.progress(min(1.0, status.fraction), text=f"**{_name(job)}**: {_line(job, status)}")
+        _cancel_button(job, "cancel", "content")
     if live is not None:
         live(job)
 
@@ -118,7 +122,7 @@ def _sidebar(expected: list[str]) -> None:
         st.caption(f"**{_name(job)}**{study}")
         status = job.status
         st.progress(min(1.0, status.fraction), text=_line(job, status))
-        _cancel_button(job, "cancel-side")
+        _cancel_button(job, "cancel-side", "stretch")
 
 
 def _name(job: Job) -> str:
@@ -129,11 +133,11 @@ def _line(job: Job, status: JobStatus) -> str:
     return plain(progress_line(status, stopping(job)))
 
 
-def _cancel_button(job: Job, key: str) -> None:
+def _cancel_button(job: Job, key: str, width: Literal["content", "stretch"]) -> None:
     """The button that stops a job; it rests while a stop is under way, and is absent where nothing may be done."""
     if not read_only():
         st.button(
-            "Cancel", key=f"{key}-{job.id}", on_click=_try, args=(lambda: ask_to_cancel(job),), width="stretch",
+            "Cancel", key=f"{key}-{job.id}", on_click=_try, args=(lambda: ask_to_cancel(job),), width=width,
             disabled=being_stopped(job), help="Stops the job; what it finished is kept, and it can be resumed.",
         )  # fmt: skip
 

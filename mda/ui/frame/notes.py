@@ -9,6 +9,7 @@ import streamlit as st
 
 from mda.errors import UserError
 from mda.store.paths import read_only
+from mda.studies.order import order_warning
 from mda.studies.study import Study
 from mda.ui.frame.public import public
 from mda.ui.words.plain import plain
@@ -31,6 +32,12 @@ def may_write() -> bool:
         st.info(READ_ONLY_NOTE)
         return False
     return True
+
+
+def order_note(study: Study) -> None:
+    """Warn where a check of the order says that the model was trained on other rows than the study's."""
+    if study.facts.preshuffled is not None and (told := order_warning(study)) is not None:
+        st.warning(plain(told))
 
 
 def stale_note(made_for: object, study: Study, what: str) -> None:

@@ -12,12 +12,17 @@ from mda.probes.probes import PROBES
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study, list_studies
 from mda.ui.frame.cached import attributions, head_table
+from mda.ui.frame.checkpoints import here_of
 from mda.ui.frame.choices import choose, choose_step
+from mda.ui.words.plain import listed
 
 PROBE_SCORES = {"previous_token": "previous_token"}
 """The head score that shows a probe's behaviour, where it is not prefix matching."""
 
 _ABOUT_PROBES = " · ".join(f"{probe.name}: {probe.about}" for probe in PROBES.values())
+
+
+_MOST_TOLD = 12  # checkpoints that a help text names
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,30 @@ def choose_view() -> View | None:
         help="An attention head: layer and number, both from 0. A page begins with the strongest induction head, "
         "or one that an attribution asks about.",
     )  # fmt: skip
-    step = choose_step("Step", study.steps, help="The checkpoint after so many optimizer steps.")
+    step = _choose_step(study)
     probe = choose(
         "Probe", list(PROBES), first_probe, "probe", "probe",
         help="The behaviour that influence is about. " + _ABOUT_PROBES,
     )  # fmt: skip
     return View(study, Head.parse(head), step, probe)
+
+
+def _choose_step(study: Study) -> int:
+    """The step; where checkpoints are brought from elsewhere, which of them are on this machine."""
+    about, here = "The checkpoint after so many optimizer steps.", here_of(study)
+    if len(here) < len(study.steps):
+        about += f" On this machine: {_here_words(here)}. The others are downloaded when you ask for it."
+    marked = set(here) if len(here) < len(study.steps) else set()
+    return choose_step(
+        "Step", study.steps, about, lambda step: f"{step:,} · here" if step in marked else f"{step:,}"
+    )
+
+
+def _here_words(here: list[int]) -> str:
+    """`none`, `0, 1, 2 and 4`, `24 of them`."""
+    if len(here) > _MOST_TOLD:
+        return f"{len(here)} of them"
+    return listed([f"{step:,}" for step in here]) if here else "none"
 
 
 def _begin_with(study: Study) -> tuple[str, str]:

@@ -11,16 +11,17 @@ from mda.studies.study import Study
 from mda.ui.charts.heads import clicked_head, clicked_step, grid_figure, history_figure
 from mda.ui.frame.cached import born_heads, head_table, model_table
 from mda.ui.frame.choices import choose
-from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
+from mda.ui.frame.jobs_panel import job_area, newest_job
 from mda.ui.frame.links import ATTENTION, INFLUENCE, page_link
-from mda.ui.frame.notes import may_write, stale_note
+from mda.ui.frame.notes import stale_note
 from mda.ui.frame.selection import View, put
 from mda.ui.frame.share import chart, offer_table
+from mda.ui.heads.form import missing_scores
 from mda.ui.heads.formulas import FORMULAS, SYMBOLS
 from mda.ui.heads.tables import birth_table, chosen_head, nearest_scored, scores_of
 from mda.ui.words.plain import SCORE_MEANINGS, name_of
 from mda.ui.words.story import born_by_score
-from mda.workflows.head_scores import HeadsRequest, scored_study
+from mda.workflows.head_scores import scored_study
 
 _GRID_PIXELS = 400  # the squares' size is in pixels, so the grid's is too
 _MOST_BIRTHS = 10  # lines of the table before it scrolls
@@ -34,7 +35,7 @@ def heads_page(view: View) -> None:
     heads, models = head_table(study.name), model_table(study.name)
     job = newest_job(study.name, "heads")
     if job is None or job.state not in ACTIVE:
-        _missing(study, models)
+        missing_scores(view, models)
     job_area(job)
     if heads.empty:
         return
@@ -150,19 +151,3 @@ def _births(study: Study) -> None:
         },
     )
     st.caption("Choose a row to see that head; a column's title sorts.")
-
-
-def _missing(study: Study, models: pd.DataFrame) -> None:
-    """Say how many checkpoints lack scores, with the button that computes them."""
-    missing = [step for step in study.steps if step not in set(models["step"])]
-    if not missing:
-        return
-    count = "No checkpoint" if models.empty else f"{len(models)} of {len(study.steps)} checkpoints"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{count} {'has' if models.empty else 'have'} head scores.", width="content")
-        if may_write():
-            st.button(
-                f"Score the missing {len(missing)}",
-                on_click=start_job,
-                args=("heads", HeadsRequest(study=study.name).model_dump(mode="json"), study.name),
-            )

@@ -14,7 +14,7 @@ from mda.interventions.selection import select_top
 from mda.studies.attributions import Attribution
 from mda.studies.retrains import BASELINE, Retrain
 from mda.studies.study import Study
-from mda.ui.frame.cached import attributions, retrains
+from mda.ui.frame.cached import attributions, retrains, scores
 from mda.ui.frame.selection import PROBE_SCORES, View
 from mda.ui.words.story import TOP, Change
 from mda.workflows.compare import compare_schedules
@@ -40,15 +40,14 @@ def rows_made_of(attribution: Attribution) -> pd.DataFrame:
 
 @st.cache_data(max_entries=64, show_spinner="Looking at what the rows are made of …")
 def _rows_made_of(study: str, identity: str, _attribution: Attribution) -> pd.DataFrame:
-    opened, frame = Study.open(study), _attribution.scores()
+    frame = scores(_attribution)
     top = np.zeros(len(frame), dtype=bool)
     top[select_top(frame["score"].to_numpy(), TOP_FRACTION)] = True
-    rows = frame["row"].to_numpy()
-    if len(rows) > MOST_ROWS:
-        drawn = np.sort(np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False))
-        rows, top = rows[drawn], top[drawn]
-    kinds = None if opened.kinds is None else np.array(opened.kind_names(rows))
-    return enrichment({TOP_GROUP: np.flatnonzero(top)}, kinds, opened.shares(rows))
+    if len(frame) > MOST_ROWS:
+        drawn = np.sort(np.random.default_rng(0).choice(len(frame), MOST_ROWS, replace=False))
+        frame, top = frame.take(drawn), top[drawn]
+    kinds = frame["kind"].to_numpy(str) if "kind" in frame else None
+    return enrichment({TOP_GROUP: np.flatnonzero(top)}, kinds, frame["repeated"].to_numpy())
 
 
 def told_experiment(view: View) -> list[Retrain]:

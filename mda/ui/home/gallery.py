@@ -35,9 +35,9 @@ def gallery(names: list[str], shown: str) -> None:
 
 def _card(study: Study) -> None:
     sizes, steps = study.sizes, study.steps
+    rows = study.facts.trained if study.facts.in_order else study.facts.rows
     st.caption(
-        f"{sizes.layers} × {sizes.heads} heads · {len(steps)} checkpoint{'s' * (len(steps) > 1)} · "
-        f"{study.facts.trained:,} rows"
+        f"{sizes.layers} × {sizes.heads} heads · {len(steps)} checkpoint{'s' * (len(steps) > 1)} · {rows:,} rows"
     )
     table = head_table(study.name)
     if table.empty:

@@ -11,13 +11,16 @@ from mda.ui.charts.story import story_figure
 from mda.ui.frame.cached import head_table
 from mda.ui.frame.jobs_panel import job_area, newest_job, start_job
 from mda.ui.frame.live import live_tables, risen
-from mda.ui.frame.notes import READ_ONLY_NOTE, stale_note
+from mda.ui.frame.notes import READ_ONLY_NOTE, order_note, stale_note
 from mda.ui.frame.selection import View
+from mda.ui.home.add import add_section
 from mda.ui.home.findings import told_attribution
 from mda.ui.home.gallery import gallery
+from mda.ui.home.local_text import local_text_job
+from mda.ui.home.order import order_area
 from mda.ui.home.parts import birth_part, effect_part, next_part, rows_part, trust_part
 from mda.ui.words.plain import plain
-from mda.ui.words.story import facts_line
+from mda.ui.words.story import facts_line, sources_line
 from mda.workflows.demo import DemoRequest
 from mda.workflows.head_scores import scored_study
 
@@ -30,7 +33,10 @@ def home(view: View) -> None:
     """The chosen study's story, the demo's progress while it is built, and cards if there are several studies."""
     study, heads = view.study, head_table(view.study.name)
     st.header(plain(study.name), anchor=False)
-    st.caption(facts_line(study))
+    st.caption("  \n".join(filter(None, [facts_line(study), sources_line(study)])))
+    order_note(study)
+    order_area(study)
+    local_text_job(study)
     waiting = study.name == DEMO.study and len(set(heads["step"])) < len(study.steps)
     job = _demo_job(curves=waiting)
     running = study.name == DEMO.study and job is not None and job.state in ACTIVE
@@ -41,6 +47,7 @@ def home(view: View) -> None:
     if len(names := list_studies()) > 1:
         st.subheader("All studies", anchor=False)
         gallery(names, study.name)
+    add_section(alone=False)
 
 
 def _story(view: View, running: bool) -> None:
@@ -67,11 +74,13 @@ def building() -> None:
         "the middle of training some learn to **copy what followed last time**: induction heads are born, and the "
         "loss falls. Then it asks of every training row how far it pushed that birth."
     )
-    _demo_job(curves=True)
+    job = _demo_job(curves=True)
+    add_section(alone=job is None or job.state not in ACTIVE)
 
 
 def _demo_job(curves: bool) -> Job | None:
-    """Start the demo once by itself where it is missing; after that only when somebody asks. Returns its last job.
+    """Start the demo once by itself where there is no study; after that only when somebody asks. Returns its last
+    job.
 
     curves: whether to draw its live curves, which the story repeats once every checkpoint is scored.
     """
@@ -83,10 +92,10 @@ def _demo_job(curves: bool) -> Job | None:
     job = newest_job(DEMO.study, "demo")
     if DEMO.study not in names:
         arguments = DEMO.model_dump(mode="json")
-        if job is None:
+        if job is None and not names:
             start_job("demo", arguments, DEMO.study)
             job = newest_job(DEMO.study, "demo")
-        elif job.state == "done":  # it was built, and somebody deleted it
+        elif job is not None and job.state == "done" and not names:  # it was built, and somebody deleted it
             st.info("The demo was built before and is not in the cache any more.")
             st.button("Build the demo again", on_click=start_job, args=("demo", arguments, DEMO.study))
     job_area(job, _live if curves else None)

@@ -14,6 +14,7 @@ from mda.ui.frame.links import ATTENTION, HEADS, INFLUENCE, RETRAIN, page_link
 from mda.ui.frame.notes import told
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
+from mda.ui.home.begin import begin_scoring
 from mda.ui.home.findings import (
     MOST_ROWS,
     TOP_GROUP,
@@ -24,6 +25,7 @@ from mda.ui.home.findings import (
     told_experiment,
 )
 from mda.ui.words.plain import name_of
+from mda.ui.words.rows import NO_ORDER, kinds_note
 from mda.ui.words.story import born_by_score, composition, effect, reliability, sentences, whose
 
 
@@ -33,7 +35,7 @@ def birth_part(view: View) -> None:
     heads = head_table(study.name)
     with _part("When were its heads born?", HEADS, "All heads", ":material/grid_view:", _ABOUT_BIRTH):
         if heads.empty:
-            _missing("No checkpoint of this study has head scores yet.", HEADS, "Score the heads")
+            begin_scoring(study)
             return
         born = born_heads(study.name)
         st.markdown("  \n".join(sentences(born)) or _NOT_BORN)
@@ -50,7 +52,8 @@ def rows_part(view: View, attribution: Attribution | None, soon: bool) -> None:
     heads = [] if attribution is None else attribution.manifest.spec["heads"]
     title = f"What built {whose(heads)}?" if attribution else "What built them?"
     linked = {} if attribution is None else _choices(attribution)
-    with _part(title, INFLUENCE, "Its rows", ":material/swap_vert:", _ABOUT_ROWS, **linked):
+    about = f"{_ABOUT_ROWS} {kinds_note(view.study) or ''}"
+    with _part(title, INFLUENCE, "Its rows", ":material/swap_vert:", about, **linked):
         if attribution is None:
             said = "The job above scores the rows next." if soon else "No training row has a score yet."
             _missing(said, INFLUENCE, "Attribute")
@@ -70,6 +73,9 @@ def effect_part(view: View) -> None:
     arms = told_experiment(view)
     linked = {"attribution": arms[0].attribution} if arms else {}
     with _part("What happens without them?", RETRAIN, "All arms", ":material/science:", _ABOUT_EFFECT, **linked):
+        if not arms and not view.study.facts.in_order:
+            st.caption(f"{NO_ORDER} So nothing can be retrained without some of them.")
+            return
         if not arms:
             _missing("Nothing has been retrained without its top rows yet.", RETRAIN, "Plan a retrain")
             return
@@ -114,7 +120,7 @@ def next_part(view: View, attribution: Attribution | None) -> None:
         st.subheader("What next?", anchor=False)
         page_link(ATTENTION, f"See what {view.head} attends to", ":material/visibility:")
         page_link(INFLUENCE, f"Ask which rows built {view.head}", ":material/swap_vert:")
-        if attribution is not None:
+        if attribution is not None and view.study.facts.in_order:
             page_link(RETRAIN, "Take rows away and retrain", ":material/science:", attribution=attribution.id)
 
 

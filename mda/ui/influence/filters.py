@@ -15,7 +15,8 @@ from mda.studies.attributions import Attribution
 from mda.studies.study import Study
 from mda.ui.frame.choices import keep, nearest, parse_option, settle, switch
 from mda.ui.influence.query import SORTS, RowQuery
-from mda.ui.influence.search import LONGEST, has_text, rows_holding, runs_of
+from mda.ui.influence.search import LONGEST, Search, has_text, rows_holding, runs_of
+from mda.ui.words.rows import NO_ORDER, kinds_note
 
 FILTERS: dict[str, Any] = {"find": "", "from": None, "to": None, "kinds": [], "repeated": (0, 100)}
 """The filters by their name in the URL, and what they are where nothing is filtered."""
@@ -26,11 +27,12 @@ DEFAULT_SHARE, LEAST_SHARE, LARGEST_SHARE = 10.0, 0.1, 50.0  # percent
 
 
 class Shown(NamedTuple):
-    """What the controls say: the query, the rows that hold the searched text (None without one) and its words that
-    no row can hold, order, layers."""
+    """What the controls say: the query, the rows that hold the searched text (None without one), how many were
+    not searched and its words that no row can hold, order, layers."""
 
     query: RowQuery
     holding: np.ndarray | None
+    unseen: int
     unknown: list[str]
     sort: str
     spans: bool
@@ -53,8 +55,8 @@ def filter_bar(study: Study, attribution: Attribution, ranking: pd.DataFrame, sh
     """Draw the controls and read them."""
     _settle_filters(ranking)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        holding, unknown = _search(study, attribution)
-        sort = _order()
+        search, unknown = _search(study, attribution)
+        sort = _order(ranking)
         filtering = _filtering()
         spans = switch("Repeated spans", True, "spans", "Underlines runs of tokens that come again in their row.")
         tokens = switch(
@@ -65,8 +67,11 @@ def filter_bar(study: Study, attribution: Attribution, ranking: pd.DataFrame, sh
     query = RowQuery(share)
     if filtering:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-            query = RowQuery(share, *_steps(ranking), _kinds(ranking), _repeated())
-    return Shown(query, holding, unknown, sort, spans, tokens)
+            query = RowQuery(share, *_steps(ranking), _kinds(study, ranking), _repeated())
+        if "step" not in ranking:
+            st.caption(f"{NO_ORDER} So there is no filter by step.")
+    holding, unseen = (None, 0) if search is None else search
+    return Shown(query, holding, unseen, unknown, sort, spans, tokens)
 
 
 def filters_set() -> int:
@@ -133,15 +138,15 @@ def kinds_text(kinds: Sequence[str]) -> str:
 
 def _settle_filters(ranking: pd.DataFrame) -> None:
     """Give every filter its value before any is drawn, within what this attribution has."""
-    state, steps = st.session_state, ranking["step"]
-    low, high = int(steps.min()), int(steps.max())
+    state = st.session_state
+    low, high = (int(ranking["step"].min()), int(ranking["step"].max())) if "step" in ranking else (0, -1)
     settle("find", "", lambda text: text[:LONGEST], "text")
     settle("from", None, parse_step, "first step")
     if state["from"] is not None:
-        state["from"] = min(state["from"], high) if state["from"] > low else None
+        state["from"] = min(state["from"], high) if low < state["from"] and low <= high else None
     settle("to", None, parse_step, "last step")
     if state["to"] is not None:
-        state["to"] = max(state["to"], low) if state["to"] < high else None
+        state["to"] = max(state["to"], low) if state["to"] < high else None  # never, where rows have no step
     known = list(ranking["kind"].cat.categories) if "kind" in ranking else []
     none: list[str] = []
     settle(
@@ -155,7 +160,7 @@ def _settle_filters(ranking: pd.DataFrame) -> None:
             keep(key, state[key], "")  # its widget may not be drawn
 
 
-def _search(study: Study, attribution: Attribution) -> tuple[np.ndarray | None, list[str]]:
+def _search(study: Study, attribution: Attribution) -> tuple[Search | None, list[str]]:
     """The rows that hold what is typed (None where nothing is), and the words that no row can hold."""
     words = has_text(study)
     text = st.text_input(
@@ -184,6 +189,8 @@ def _filtering() -> bool:
 
 
 def _steps(ranking: pd.DataFrame) -> tuple[int | None, int | None]:
+    if "step" not in ranking:
+        return None, None
     low, high = int(ranking["step"].min()), int(ranking["step"].max())
     found = []
     for key, label, end in (("from", "From step", low), ("to", "To step", high)):
@@ -195,12 +202,12 @@ def _steps(ranking: pd.DataFrame) -> tuple[int | None, int | None]:
     return found[0], found[1]
 
 
-def _kinds(ranking: pd.DataFrame) -> tuple[str, ...]:
+def _kinds(study: Study, ranking: pd.DataFrame) -> tuple[str, ...]:
     if "kind" not in ranking:
         return ()
     kinds = st.pills(
         "Kinds of text", list(ranking["kind"].cat.categories), selection_mode="multi", key="kinds",
-        on_change=first_page, help="None chosen: all of them.",
+        on_change=first_page, help=f"None chosen: all of them. {kinds_note(study) or ''}",
     )  # fmt: skip
     return tuple(keep("kinds", kinds, kinds_text(kinds)))
 
@@ -216,8 +223,8 @@ def _repeated() -> tuple[float, float]:
     return low / 100, high / 100
 
 
-def _order() -> str:
-    orders = list(SORTS)
+def _order(ranking: pd.DataFrame) -> str:
+    orders = [order for order in SORTS if order != "step" or "step" in ranking]
     settle("sort", "score", parse_option(orders), "order", lambda a: nearest(a, orders, "score"), orders)
     order = st.selectbox(
         "Order", orders, key="sort", format_func=SORTS.__getitem__, on_change=first_page, width=170,

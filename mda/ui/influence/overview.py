@@ -21,6 +21,7 @@ from mda.ui.frame.share import chart, offer_table
 from mda.ui.influence import reads
 from mda.ui.influence.query import end_size
 from mda.ui.words.plain import name_of, plain
+from mda.ui.words.rows import NO_ORDER, kinds_note
 
 PARTS = {
     "scores": "Scores and repetition",
@@ -99,19 +100,25 @@ def _composition(view: View, attribution: Attribution, share: float, part: str) 
         panels = [Dots(html.escape(kind), shares[shares["kind"] == kind], percent, highest) for kind in order]
         across = _KINDS_ACROSS
     else:
-        panels = [Dots(title, table[table["measure"] == name], form) for name, title, form in _PANELS]
+        there = set(table["measure"])
+        panels = [
+            Dots(title, table[table["measure"] == name], form) for name, title, form in _PANELS if name in there
+        ]
         across = len(panels)
     means = ", ".join(f"{panel.name} {panel.form(_of_top(panel))}" for panel in panels)
     chart(dots_figure(panels, groups, across), f"made-of-{part}", f"The top {share:.3g} of the rows: {means}.")
     st.caption(
         f"{rows:,} rows a group, {'all' if sampled == attribution.manifest.result['rows'] else 'a random'} "
         f"{sampled:,} scored rows compared; lines: 95 % bootstrap.",
-        help=_ABOUT_GROUPS,
+        help=f"{_ABOUT_GROUPS} {kinds_note(view.study) or ''}",
     )
 
 
 def through_training(view: View, attribution: Attribution) -> None:
     """Influence against training steps, over the head's own curve."""
+    if not view.study.facts.in_order:
+        st.info(f"{NO_ORDER} So there is no influence against training steps; every row stands by itself.")
+        return
     table = reads.by_step(attribution)
     heads = head_table(view.study.name)
     curve = None if heads.empty else head_curves(heads, view.score).get(view.head)
@@ -147,7 +154,8 @@ def through_heads(attribution: Attribution, share: float) -> None:
 def offer_tables(view: View, attribution: Attribution, share: float) -> None:
     """The tables behind the figures."""
     offer_table("made-of", partial(reads.composition, view.study, attribution, share))
-    offer_table("by-step", partial(reads.by_step, attribution))
+    if view.study.facts.in_order:
+        offer_table("by-step", partial(reads.by_step, attribution))
     offer_table("by-head", partial(reads.by_head, attribution, share))
 
 

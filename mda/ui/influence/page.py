@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -14,10 +15,10 @@ from mda.store.paths import read_only
 from mda.studies.attributions import Attribution
 from mda.ui.charts.colours import PROMOTES, SUPPRESSES
 from mda.ui.frame.attribution import choose_attribution
-from mda.ui.frame.cached import scores
+from mda.ui.frame.checkpoints import ready
 from mda.ui.frame.choices import keep, settle
 from mda.ui.frame.jobs_panel import job_area, newest_job
-from mda.ui.frame.notes import may_write
+from mda.ui.frame.notes import may_write, order_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import offer_table
 from mda.ui.influence import overview
@@ -27,10 +28,13 @@ from mda.ui.influence.form import attribution_form
 from mda.ui.influence.picked import pick_box, picked_bar, picked_rows
 from mda.ui.influence.query import Found, page, pages, select
 from mda.ui.influence.reads import ranking as ranking_of
+from mda.ui.influence.reads import told_scores
 from mda.ui.influence.search import has_text
+from mda.ui.text.bring import bring_rows
 from mda.ui.text.row_cards import row_card
 from mda.ui.text.row_text import legend_html
 from mda.ui.words.plain import listed, plain
+from mda.ui.words.rows import kinds_note
 
 _COMPARED_PIXELS = 600
 
@@ -46,6 +50,7 @@ def influence_page(view: View) -> None:
         buttons = st.container(horizontal=True, width="content")
     with buttons:
         explanation()
+    order_note(view.study)
     job_area(newest_job(view.study.name, "attribute"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         attribution = choose_attribution(view)
@@ -94,21 +99,24 @@ def _attribution(view: View, attribution: Attribution, share: float) -> None:
         draws.reverse()
     for draw in draws:
         draw()
-    offer_table("all-scores", partial(scores, attribution))
+    offer_table("all-scores", partial(told_scores, attribution))
     overview.offer_tables(view, attribution, share)
 
 
 def _rows(view: View, attribution: Attribution, ranking: pd.DataFrame, shown: Shown) -> None:
     """The rows of one page on both sides, and what is picked of them."""
     found = select(ranking, shown.query, shown.holding)
-    offer_table("matching-scores", partial(matching_scores, scores(attribution), ranking, found))
+    offer_table("matching-scores", partial(matching_scores, told_scores(attribution), ranking, found))
     picked = picked_rows(view.study)
     picked_bar(picked, attribution)
     if not len(found.top) and not len(found.bottom):
         _none(view, found, shown)
         return
-    number = _page_number(found, shown)
+    number = _page_number(found, shown, kinds_note(view.study))
     sides = page(ranking, found, shown.sort, number, ROWS_A_SIDE)
+    lacking = bring_rows(view.study, [int(row) for side in sides for row in side["row"]])
+    if shown.tokens and not ready(view.study, attribution.steps, "the influence of tokens"):
+        shown = shown._replace(tokens=False)
     st.html(legend_html(shown.spans, shown.tokens))
     what = f"the {view.probe.replace('_', ' ')} of {listed(attribution.manifest.spec['heads'][:3])}"
     values = ranking["score"].to_numpy()
@@ -122,10 +130,10 @@ def _rows(view: View, attribution: Attribution, ranking: pd.DataFrame, shown: Sh
     ):
         with column:
             _side(word, colour, meaning)
-            _cards(view, attribution, rows, shown, picked)
+            _cards(view, attribution, rows, shown, picked, lacking)
 
 
-def _page_number(found: Found, shown: Shown) -> int:
+def _page_number(found: Found, shown: Shown, help: str | None) -> int:
     """How many rows there are in words, and the pages of them."""
     last = pages(found, shown.sort, ROWS_A_SIDE)
     settle("page", 1, lambda text: int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None, "page")
@@ -139,7 +147,7 @@ def _page_number(found: Found, shown: Shown) -> int:
         else:
             rows = len(found.matches)
             told = f"{found.end:,} rows at either end, of {rows:,}. Tick rows to retrain without them."
-        st.caption(told, width="content")
+        st.caption(f"{told}{_unsearched(shown)}", width="content", help=help)
         number = st.pagination(last, key="page") if last > 1 else 1
     return keep("page", int(number), "" if number == 1 else str(number))
 
@@ -151,11 +159,18 @@ def _none(view: View, found: Found, shown: Shown) -> None:
     if shown.unknown:
         lacking = "tokenizer does not know" if has_text(view.study) else "vocabulary has no"
         cause = f"the {lacking} {listed([plain(f'“{word}”') for word in shown.unknown])}."
-    st.info(f"No row matches; {cause}")
+    st.info(f"No row matches; {cause}{_unsearched(shown)}")
     with st.container(horizontal=True):
         st.button("Clear all filters", on_click=clear_filters, icon=":material/filter_alt_off:")
         if found.between:
             st.button("Let top and bottom be all rows", on_click=show_all)
+
+
+def _unsearched(shown: Shown) -> str:
+    """That rows were left out of a search."""
+    if not shown.unseen:
+        return ""
+    return f" {shown.unseen:,} scored rows are not on this machine, so their text was not searched."
 
 
 def _side(word: str, colour: str, meaning: str) -> None:
@@ -165,7 +180,14 @@ def _side(word: str, colour: str, meaning: str) -> None:
     )
 
 
-def _cards(view: View, attribution: Attribution, rows: pd.DataFrame, shown: Shown, picked: list[int]) -> None:
+def _cards(
+    view: View,
+    attribution: Attribution,
+    rows: pd.DataFrame,
+    shown: Shown,
+    picked: list[int],
+    lacking: Collection[int],
+) -> None:
     if rows.empty:
         st.caption("No row of this side is on this page.")
     for line in rows.to_dict("records"):
@@ -174,7 +196,7 @@ def _cards(view: View, attribution: Attribution, rows: pd.DataFrame, shown: Show
             with st.container(gap=None):
                 row_card(
                     view.study, attribution, int(line["rank"]), line, line.get("kind"), float(line["repeated"]),
-                    shown.spans, shown.tokens,
+                    shown.spans, shown.tokens, int(line["row"]) not in lacking,
                 )  # fmt: skip
 
 

@@ -49,14 +49,14 @@ class Found:
 
 
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns row, step, score, repeated and (where there is one) kind, from the highest score to the lowest.
+    """Columns row, score, repeated and (where there are any) step and kind, from the highest score to the lowest.
 
     frame: by ascending row, which decides among equal scores.
     """
     order = np.argsort(-frame["score"].to_numpy(), kind="stable")
     names = [name for name in ("row", "step", "score", "repeated", "kind") if name in frame]
     ranking = frame[names].take(order).reset_index(drop=True)
-    return ranking.astype({"row": np.int32, "step": np.int32})
+    return ranking.astype({name: np.int32 for name in ("row", "step") if name in ranking})
 
 
 def end_size(rows: int, share: float) -> int:
@@ -68,14 +68,14 @@ def select(ranking: pd.DataFrame, query: RowQuery, holding: np.ndarray | None = 
     """The rows of both ends that match.
 
     ranking: as `ranked` gives it. holding: ascending numbers of the rows that pass a search, None without one.
-    Kinds that the ranking does not have match nothing.
+    Kinds that the ranking does not have match nothing; bounds of steps count where rows have steps.
     """
     matches = np.ones(len(ranking), dtype=bool)
-    steps, repeated = ranking["step"].to_numpy(), ranking["repeated"].to_numpy()
-    if query.first is not None:
-        matches &= steps >= query.first
-    if query.last is not None:
-        matches &= steps <= query.last
+    repeated = ranking["repeated"].to_numpy()
+    if query.first is not None and "step" in ranking:
+        matches &= ranking["step"].to_numpy() >= query.first
+    if query.last is not None and "step" in ranking:
+        matches &= ranking["step"].to_numpy() <= query.last
     if query.repeated[0] > 0:
         matches &= repeated >= query.repeated[0]
     if query.repeated[1] < 1:

@@ -26,17 +26,25 @@ _MOST_TOKENS = 4_000_000  # looked through for the longest repeats: half a secon
 
 
 def ranking(attribution: Attribution) -> pd.DataFrame:
-    """All scored rows from the highest score down, as `query.ranked`; shared, so do not write into it."""
+    """All scored rows from the highest score down, as `query.ranked`, without steps where the study's rows have no
+    training order; shared, so do not write into it."""
     return _ranking(attribution.study, attribution.manifest.identity, attribution)
+
+
+def told_scores(attribution: Attribution) -> pd.DataFrame:
+    """The table `cached.scores`, without steps where the study's rows have no training order; shared."""
+    table = scores(attribution)
+    return table if Study.open(attribution.study).facts.in_order else table.drop(columns="step", errors="ignore")
 
 
 def composition(study: Study, attribution: Attribution, share: float) -> pd.DataFrame:
     """What the two ends are made of beside controls of the top: columns as `evidence.enrichment.enrichment`.
 
     The groups are TOP, BOTTOM, RANDOM, SAME_KINDS (where rows have kinds) and SAME_REPETITION (and of the same
-    kinds, where there are any), with further measures LONGEST_REPEAT in tokens and TRAINING_STEP. Controls are
-    drawn from the rows that are not of the top and from any step, so that the step can differ. A large attribution
-    is represented by a random sample of its rows. Raises UserError for fewer than two rows.
+    kinds, where there are any), with further measures LONGEST_REPEAT in tokens (where all the rows are on this
+    machine) and TRAINING_STEP (where rows have one). Controls are drawn from the rows that are not of the top and
+    from any step, so that the step can differ. A large attribution is represented by a random sample of its rows.
+    Raises UserError for fewer than two rows.
     """
     return _composition(study.name, attribution.manifest.identity, share, study, attribution)
 
@@ -53,7 +61,7 @@ def by_head(attribution: Attribution, share: float) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _ranking(study: str, identity: str, _attribution: Attribution) -> pd.DataFrame:
-    return ranked(scores(_attribution))
+    return ranked(told_scores(_attribution))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -68,10 +76,10 @@ def _composition(name: str, identity: str, share: float, _study: Study, _attribu
     shares = rows["repeated"].to_numpy()
     for control, found in _controls(groups[TOP], kinds, shares).items():
         groups[control] = found.rows
-    measures = {
-        LONGEST_REPEAT: longest_repeats(_study.rows[rows["row"].to_numpy()]),
-        TRAINING_STEP: rows["step"].to_numpy(),
-    }
+    numbers = rows["row"].to_numpy()
+    measures = {LONGEST_REPEAT: longest_repeats(_study.rows[numbers])} if _study.rows_here(numbers).all() else {}
+    if "step" in rows:
+        measures[TRAINING_STEP] = rows["step"].to_numpy()
     return enrichment(groups, kinds, shares, measures=measures)
 
 

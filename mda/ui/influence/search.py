@@ -13,6 +13,7 @@ from mda.studies.attributions import Attribution
 from mda.studies.study import TOKENIZER, Study
 
 LONGEST = 200  # letters of a text that are looked for
+_TOKENS_AT_ONCE = 1 << 23  # that are in memory
 
 
 def has_text(study: Study) -> bool:
@@ -49,21 +50,34 @@ def _runs_of(name: str, identity: str, text: str, _study: Study) -> tuple[list[l
     return [run for i, run in enumerate(runs) if run and run not in runs[:i]], [] if runs else fewest
 
 
-def rows_holding(study: Study, attribution: Attribution, runs: list[list[int]]) -> np.ndarray:
-    """Ascending numbers of the scored rows that hold one of the runs; shared: do not write into it."""
+class Search(NamedTuple):
+    """Ascending numbers of the scored rows that hold what was sought, and how many scored rows were not looked at,
+    because they are not on this machine."""
+
+    rows: np.ndarray
+    unseen: int
+
+
+def rows_holding(study: Study, attribution: Attribution, runs: list[list[int]]) -> Search:
+    """The scored rows on this machine that hold one of the runs; shared: do not write into it."""
     named = tuple(tuple(run) for run in runs)
-    return _rows_holding(study.name, attribution.manifest.identity, named, study, attribution)
+    here = study.rows_here(attribution.row_numbers)
+    key = study.name, attribution.manifest.identity, named, int(np.count_nonzero(here))
+    numbers = attribution.row_numbers if here.all() else attribution.row_numbers[here]
+    return Search(_rows_holding(*key, study, numbers), len(here) - len(numbers))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Searching the rows …")
 def _rows_holding(
-    name: str, identity: str, runs: tuple[tuple[int, ...], ...], _study: Study, _attribution: Attribution
+    name: str, identity: str, runs: tuple[tuple[int, ...], ...], there: int, _study: Study, _numbers: np.ndarray
 ) -> np.ndarray:
-    numbers = _attribution.row_numbers
-    whole = len(numbers) == numbers[-1] + 1 - numbers[0]  # a slice stays mapped from disk
-    rows = _study.rows[numbers[0] : numbers[-1] + 1] if whole else _study.rows[numbers]
-    found = [rows_with_run(rows, np.array(run), len(numbers))[0] for run in runs]
-    return numbers[np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))]
+    at_once = max(1, _TOKENS_AT_ONCE // (_study.facts.seq_len + 1))
+    found = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(_numbers), at_once):
+        some = _numbers[start : start + at_once]
+        rows = _study.rows[some]
+        found += [some[rows_with_run(rows, np.array(run), len(some))[0]] for run in runs]
+    return np.unique(np.concatenate(found))
 
 
 def _read(study: Study, text: str) -> Runs:

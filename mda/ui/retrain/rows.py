@@ -15,6 +15,7 @@ from mda.ui.frame.links import href
 from mda.ui.text.bring import bring_rows
 from mda.workflows.retrain_task import RetrainRequest, RetrainTask
 
+_MOST_TOLD = 2000  # rows of a window whose kinds rules tell for one sentence
 MOST_SHOWN = 100
 _SNIPPET = 160  # letters of a row's text
 
@@ -69,10 +70,10 @@ def _planned(study: str, arm: str, _study: Study, _arm: RetrainRequest) -> pd.Da
 
 
 def with_kinds(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the column kind, where rows carry one."""
+    """The table with the column kind, where rows carry one, or are few enough to tell it from their text."""
     return (
         table
-        if study.kinds is None
+        if study.kinds is None or (study.facts.kinds is None and len(table) > _MOST_TOLD)
         else table.assign(kind=[str(kind) for kind in study.kind_names(table["row"].to_numpy())])
     )
 
@@ -94,6 +95,8 @@ def _texts(study: str, rows: tuple[int, ...], _study: Study) -> list[str]:
 
 def _kinds(study: Study, rows: np.ndarray, window: np.ndarray) -> str:
     """` Kinds: latex 43 % (of the window 30 %), …`, the most frequent first."""
+    if len(window) > _MOST_TOLD and study.facts.kinds is None:  # telling them takes some ms a row, and their text
+        return ""
     names, codes, inside = study.kinds, study.kind_codes(rows), study.kind_codes(window)
     if names is None or codes is None or inside is None:
         return ""

@@ -6,10 +6,12 @@ import math
 
 import streamlit as st
 
+from mda.studies.study import Study
 from mda.ui.frame.choices import keep, settle
 from mda.ui.row.ranking import Place
+from mda.ui.words.rows import numbering, trained_at
 
-_KEY = "row"
+_KEY, _STEP = "row", "row-step"
 
 
 def settle_row(rows: int, default: int) -> int:
@@ -34,17 +36,34 @@ def nearest_row(asked: str, rows: int, default: int) -> int:
     return default if number is None else int(min(max(number, 0), rows - 1))
 
 
-def row_controls(row: int, rows: int) -> None:
-    """The number of the row, and buttons to the rows before and after it in training."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+def row_controls(study: Study, row: int) -> None:
+    """The number of the row, the step that it belongs to, and buttons to the rows before and after it."""
+    rows, order = study.facts.rows, " in training" if study.facts.in_order else ""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         st.number_input(
             "Row", 0, rows - 1, step=1, key=_KEY, width=150,
-            help=f"Rows are numbered in the order of training, from 0 to {rows - 1:,}.",
+            help=numbering(study),
         )  # fmt: skip
         keep(_KEY, row)
+        _step_control(study, row)
         before, after = row - 1 if row > 0 else None, row + 1 if row < rows - 1 else None
-        _go("Previous", ":material/chevron_left:", before, "The row before it in training.")
-        _go("Next", ":material/chevron_right:", after, "The row after it in training.")
+        _go("Previous", ":material/chevron_left:", before, f"The row before it{order}.")
+        _go("Next", ":material/chevron_right:", after, f"The row after it{order}.")
+
+
+def _step_control(study: Study, row: int) -> None:
+    """The step at which the row is trained on; another one leads to its first row."""
+    step = trained_at(study, row)
+    if step is None:
+        return
+    size = study.facts.batch_size
+    st.session_state[_STEP] = step
+    st.number_input(
+        "Its step", 0, trained_at(study, study.facts.trained - 1), step=1, key=_STEP, width=130,
+        on_change=lambda: _put(int(st.session_state[_STEP]) * size),
+        help=f"The step at which it is trained on; rows {step * size:,} to {(step + 1) * size - 1:,} are. Another "
+        "step leads to its first row.",
+    )  # fmt: skip
 
 
 def rank_controls(place: Place) -> None:

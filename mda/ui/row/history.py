@@ -67,7 +67,7 @@ def changes(study: Study, retrains: Sequence[Retrain], row: int) -> tuple[list[C
     found: dict[tuple[str, str | None, tuple[int, int], float], Change] = {}
     step = int(study.step_of(np.array([row]))[0])
     around = 0
-    for one in retrains:
+    for one in retrains if study.facts.in_order else ():
         spec = one.manifest.spec
         of_study = spec["study"] == study.manifest.identity
         if one.label == BASELINE or not of_study or not spec["from"] <= step < spec["to"]:

@@ -31,11 +31,12 @@ def losses_at(study: Study, row: int, steps: list[int]) -> Losses:
 
 
 def looked_at(steps: list[int], step: int) -> list[int]:
-    """The checkpoints whose loss is shown: all, or `MOST_CHECKPOINTS` spread evenly over them and the step's."""
+    """The checkpoints of `steps` whose loss is shown: all, or `MOST_CHECKPOINTS` spread evenly over them, and the
+    one at `step`, if there is one."""
     if len(steps) <= MOST_CHECKPOINTS:
         return steps
     places = np.linspace(0, len(steps) - 1, MOST_CHECKPOINTS).round().astype(int)
-    return sorted({*(steps[place] for place in places), step})
+    return sorted({*(steps[place] for place in places), *([step] if step in steps else [])})
 
 
 @st.cache_data(max_entries=20_000, show_spinner=False)

@@ -14,28 +14,30 @@ from mda.studies.attributions import Attribution
 from mda.studies.study import Study
 from mda.ui.attention.frames import frames_at, row_sequence
 from mda.ui.attention.viewer import attention_viewer
-from mda.ui.charts.heads import head_curves
-from mda.ui.charts.row import heads_figure, training_figure
+from mda.ui.charts.row import heads_figure, strongest
 from mda.ui.frame.attribution import choose_attribution
-from mda.ui.frame.cached import attributions, head_table, retrains, scores
+from mda.ui.frame.cached import attributions, retrains, scores
+from mda.ui.frame.checkpoints import ready
 from mda.ui.frame.choices import switch
 from mda.ui.frame.links import ATTENTION, INFLUENCE, page_link
-from mda.ui.frame.notes import stale_note
+from mda.ui.frame.notes import order_note, stale_note
 from mda.ui.frame.selection import View
 from mda.ui.frame.share import chart, offer_table
 from mda.ui.row.choice import rank_controls, row_controls, settle_row
-from mda.ui.row.history import covering, scores_by_head, scores_by_step
-from mda.ui.row.losses import MOST_CHECKPOINTS, looked_at, losses_at
+from mda.ui.row.history import covering, scores_by_head
 from mda.ui.row.ranking import Place, place_of
 from mda.ui.row.related import retrains_area, sharing_area
+from mda.ui.row.training import training_area
+from mda.ui.text.bring import NOT_HERE, bring_rows
 from mda.ui.text.row_reads import RowText, row_text, token_influence
 from mda.ui.text.row_text import legend_html, row_html
 from mda.ui.text.visible import visible
-from mda.ui.words.plain import name_of, plain, rounded
+from mda.ui.words.plain import plain, rounded
+from mda.ui.words.rows import kinds_note, place_words
 
 _LONG = 6000  # letters of a text that scrolls in a box of its own
 _BOX_PIXELS = 420
-_CONTROLS_PIXELS = 380
+_CONTROLS_PIXELS = 530
 
 
 def row_page(view: View) -> None:
@@ -51,19 +53,27 @@ def row_page(view: View) -> None:
     place = None if table is None else place_of(table, row)
     header.header(f"Row {row:,}", help="One training sequence: what it says, when it was learnt, and what it did.")
     with left:
-        row_controls(row, study.facts.rows)
-    text = row_text(study, row)
-    _facts(study, row)
+        row_controls(study, row)
+    order_note(study)
+    missing = st.container()
+    with missing:
+        text = None if bring_rows(study, [row]) else row_text(study, row)
+    _facts(study, row, text)
     _standing(view, attribution, row, place)
-    _text(view, attribution if place else None, row, text)
+    if text is None:
+        st.caption(NOT_HERE)
+    else:
+        _text(view, attribution if place else None, row, text)
     if attribution is not None and table is not None and place is not None:
         _heads(view, attribution, table, row, place)
-    _attention(view, row)
-    _training(view, attribution, row)
+    if text is not None:
+        _attention(view, row)
+    training_area(view, attribution, row, text is not None)
     st.subheader("Retrains that changed it")
     retrains_area(study, row, retrains(study.name), attributions(study.name), attribution)
-    st.subheader("Rows that share its spans")
-    sharing_area(study, row, text, attribution, table)
+    if text is not None:
+        st.subheader("Rows that share its spans")
+        sharing_area(study, row, text, attribution, table)
 
 
 def _default_row(table: pd.DataFrame | None) -> int:
@@ -71,25 +81,19 @@ def _default_row(table: pd.DataFrame | None) -> int:
     return 0 if table is None or table.empty else int(table["row"].iloc[int(table["score"].to_numpy().argmax())])
 
 
-def _facts(study: Study, row: int) -> None:
-    """Where in training the row lies and what it is made of, in one line."""
-    tokens = np.asarray(study.rows[row])[None]
-    kind = study.kind_names(np.array([row]))[0]
-    size = study.facts.batch_size
-    if row < study.facts.trained:
-        when = f"Trained on at **step {row // size:,}**, {row % size + 1:,} of {size:,} in its batch"
-    else:
-        first, last = study.facts.held_out
-        when = "**Held out**: no checkpoint was trained on it" if first <= row < last else "Never trained on"
-    longest = int(longest_repeats(tokens)[0])
-    facts = [
-        when,
-        f"kind **{plain(kind)}**" if kind is not None else "",
-        f"{tokens.shape[1]:,} tokens",
-        f"**{100 * repeated_share(tokens[0]):.0f} %** repeated",
-        f"longest repeat **{longest}** tokens" if longest else "no repeat of three tokens or more",
-    ]
-    st.markdown(" · ".join(fact for fact in facts if fact))
+def _facts(study: Study, row: int, text: RowText | None) -> None:
+    """Where in training the row lies and, if it is here, what it is made of, in one line."""
+    facts = [place_words(study, row)]
+    if text is not None:
+        tokens = np.asarray(study.rows[row])[None]
+        kind, longest = study.kind_names(np.array([row]))[0], int(longest_repeats(tokens)[0])
+        facts += [
+            f"kind **{plain(kind)}**" if kind is not None else "",
+            f"{tokens.shape[1]:,} tokens",
+            f"**{100 * repeated_share(tokens[0]):.0f} %** repeated",
+            f"longest repeat **{longest}** tokens" if longest else "no repeat of three tokens or more",
+        ]
+    st.markdown(" · ".join(fact for fact in facts if fact), help=kinds_note(study))
 
 
 def _standing(view: View, attribution: Attribution | None, row: int, place: Place | None) -> None:
@@ -98,8 +102,10 @@ def _standing(view: View, attribution: Attribution | None, row: int, place: Plac
         return
     stale_note(attribution.manifest.spec["study"], view.study, "This attribution")
     if place is None:
-        first, last = attribution.rows
-        st.info(f"This attribution scored rows {first:,} to {last - 1:,}, and row {row:,} is not among them.")
+        (first, last), choice = attribution.rows, attribution.choice
+        whole = choice.sample is None and choice.per_step is None
+        scored = f"rows {first:,} to {last - 1:,}" if whole else choice.words
+        st.info(f"This attribution scored {scored}, and row {row:,} is not among them.")
         for one in covering(attributions(view.study.name), view.head, view.probe, row):
             st.button(f"Read it in {plain(one.title)}", on_click=_put_attribution, args=(one.id,), type="tertiary")
         return
@@ -135,8 +141,10 @@ def _text(view: View, attribution: Attribution | None, row: int, text: RowText) 
                 "Loads the checkpoints of the attribution, which takes a moment the first time. The influence of "
                 "all tokens adds up to the row's score.",
             )  # fmt: skip
-    influence = token_influence(attribution, row) if tokens and attribution is not None else None
-    st.html(legend_html(spans, tokens))
+    influence = None
+    if tokens and attribution is not None and ready(view.study, attribution.steps, "the influence of tokens"):
+        influence = token_influence(attribution, row)
+    st.html(legend_html(spans, influence is not None))
     long = sum(map(len, text.pieces)) > _LONG
     with st.container(border=True, height=_BOX_PIXELS if long else "content"):
         st.html(row_html(text.pieces, text.places() if spans else [], influence))
@@ -153,7 +161,7 @@ def _attention(view: View, row: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         shown = switch("Attention", False, "attention", f"Runs the model of step {view.step:,} on this row.")
         page_link(ATTENTION, "All heads, and its birth played", ":material/visibility:", source="row", row=row)
-    if shown:
+    if shown and ready(view.study, [view.step], f"where {view.head} looks"):
         frames = frames_at(view, view.head, [view.step], row_sequence(view.study, row))
         attention_viewer(frames, f"viewer-{view.study.name}-{row}")
 
@@ -196,38 +204,8 @@ def _heads(view: View, attribution: Attribution, table: pd.DataFrame, row: int, 
         f"How a step on this row changes the probe of {asked} by changing the parameters of each head; the bars "
         f"add up to the score, {rounded(place.score)}."
     )
-    told = ", ".join(f"{head} {value:+.2g}" for head, value in by_head.items())
-    chart(heads_figure(by_head, view.head), f"row-{row}-heads", f"Bars: influence of row {row} by head. {told}.")
-
-
-def _training(view: View, attribution: Attribution | None, row: int) -> None:
-    """The head's curve, the row's scores at checkpoints, and its loss, over training."""
-    study = view.study
-    st.subheader("Through training")
-    few = len(study.steps) <= MOST_CHECKPOINTS
-    how_many = f"all {len(study.steps)}" if few else f"{MOST_CHECKPOINTS} of {len(study.steps)}"
-    loss = switch(
-        "Loss of this row at the checkpoints", False, "loss",
-        f"Loads {how_many} checkpoints, one after the other. Copying predicts a token where it and the one before "
-        "it come in a run of three or more that occurred earlier in the row.",
-    )  # fmt: skip
-    losses = losses_at(study, row, looked_at(study.steps, view.step)) if loss else None
-    fitting = covering(attributions(study.name), view.head, view.probe, row)
-    by_step = scores_by_step(fitting, attribution, row)
-    heads = head_table(study.name)
-    curve = None if heads.empty else head_curves(heads, view.score).get(view.head)
-    if curve is None and not by_step and losses is None:
-        st.caption(
-            "Nothing to show yet: no head scores, no attribution of this row, and its loss is not asked for."
-        )
-        return
-    trained_at = row // study.facts.batch_size if row < study.facts.trained else None
-    figure = training_figure(
-        curve, name_of(view.score), view.head, by_step, losses, trained_at, view.step, study.steps
-    )
-    alt = f"Over training steps: {name_of(view.score)} of {view.head}, the scores of row {row}, and its loss."
-    chart(figure, f"row-{row}-training", alt)
-    if len(by_step) > 1:
-        st.caption(
-            "Scores of different attributions rest on different fits; compare their signs rather than sizes."
-        )
+    drawn = strongest(by_head, view.head)
+    told = ", ".join(f"{head} {value:+.2g}" for head, value in drawn.items())
+    chart(heads_figure(drawn, view.head), f"row-{row}-heads", f"Bars: influence of row {row} by head. {told}.")
+    if len(drawn) < len(by_head):
+        st.caption(f"Drawn are the {len(drawn)} of {len(by_head)} heads with most of it.")

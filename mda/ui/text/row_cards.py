@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import streamlit as st
 from mda.studies.attributions import Attribution
 from mda.studies.study import Study
 from mda.ui.frame.links import href
+from mda.ui.text.bring import NOT_HERE
 from mda.ui.text.row_reads import row_text, token_influence
 from mda.ui.text.row_text import row_html
 from mda.ui.words.plain import rounded
@@ -27,8 +29,10 @@ def row_card(
     share: float,
     spans: bool,
     tokens: bool,
+    here: bool = True,
 ) -> None:
-    """Rank, score, step, kind and repeated share of a row (`line` of the table of scores), and its tokens.
+    """Rank, score, step (where rows have one), kind and repeated share of a row (`line` of the table of scores),
+    and its tokens, if the row is `here`.
 
     The row's number links to its own page.
     """
@@ -36,13 +40,16 @@ def row_card(
     told = [
         f"<b>{rank:,}</b>",
         f"score <b>{rounded(float(line['score']))}</b>",
-        f"step {int(line['step']):,}",
+        f"step {int(line['step']):,}" if "step" in line else "",
         html.escape(kind) if kind is not None else "",
-        f"{100 * share:.0f} % repeated",
+        f"{100 * share:.0f} % repeated" if math.isfinite(share) else "",
         row_anchor(row, attribution.id),
     ]
     with st.container(border=True, gap="xsmall"):
         st.html(f'<div style="font-size: 0.82rem">{" · ".join(part for part in told if part)}</div>')
+        if not here:
+            st.caption(NOT_HERE)
+            return
         text = row_text(study, row)
         everything = True
         if len(text.pieces) > FIRST_TOKENS:

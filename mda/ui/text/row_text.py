@@ -24,6 +24,7 @@ _BOX = (
 _SMALL = "font-size: 0.82rem; line-height: 1.9"
 _WHOLE = 40  # letters of a token that stay on one line
 _LONGEST = 500  # letters of a token that are shown
+_NO_TEXT = '<span style="opacity: 0.5">·</span>'  # so that the token can be pointed at
 _UNDERLINES = ("solid", "double", "dashed", "dotted")  # with the colours: 24 spans look different
 
 
@@ -69,7 +70,7 @@ def row_html(pieces: Sequence[str], spans: Spans = (), influence: np.ndarray | N
     parts = []
     for place, piece in enumerate(pieces[: limit or None]):
         styles = [f"white-space: {'pre' if len(piece) <= _WHOLE else 'pre-wrap'}; unicode-bidi: isolate"]
-        told = [f"token {place}"]
+        told = [f"token {place}{'' if piece else ', part of the character that follows or without text'}"]
         mark = marks[place]
         if mark is not None:
             styles.append(mark.style())
@@ -78,7 +79,8 @@ def row_html(pieces: Sequence[str], spans: Spans = (), influence: np.ndarray | N
             value = float(influence[place])
             styles.append(f"background: {signed_background(value / scale)}")
             told.append(f"influence {value:+.2g}, {100 * abs(value) / strongest:.0f} % of the row's strongest")
-        parts.append(f'<span style="{"; ".join(styles)}" title="{"; ".join(told)}">{shown(piece)}</span><wbr>')
+        text = shown(piece) or _NO_TEXT
+        parts.append(f'<span style="{"; ".join(styles)}" title="{"; ".join(told)}">{text}</span><wbr>')
     if limit and limit < len(pieces):
         parts.append(f"<em> … {len(pieces) - limit:,} more tokens</em>")
     return f'<div style="{_BOX}">{"".join(parts)}</div>'

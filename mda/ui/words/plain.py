@@ -50,6 +50,15 @@ def rounded(value: float, digits: int = 2) -> str:
     return f"{value:+,.{places}f}"
 
 
+def size_words(size: float) -> str:
+    """`53 MB`, `1.2 GB`, `400 kB`, `12 bytes`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= 0.9995 * unit:
+            value = size / unit
+            return f"{value:.1f} {name}" if value < 9.95 and unit == 1e9 else f"{value:,.0f} {name}"
+    return f"{size:.0f} bytes"
+
+
 def listed(names: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -19,6 +19,7 @@ from mda.heads.geometry import Head
 from mda.studies.attributions import LOW_RELIABILITY
 from mda.studies.study import Study
 from mda.ui.words.plain import BORN_AS, listed, name_of, plain
+from mda.ui.words.rows import rows_line
 
 MOST_TOLD = 3  # heads of one kind that a sentence names
 TOP = "top"
@@ -49,10 +50,21 @@ def facts_line(study: Study) -> str:
     parts = [
         f"{sizes.layers} layers of {sizes.heads} heads",
         f"{len(study.steps)} checkpoint{'s' * (len(study.steps) > 1)} up to step {study.steps[-1]:,}",
-        f"{facts.trained:,} training rows of {facts.seq_len:,} tokens, {facts.batch_size:,} a step",
+        rows_line(study),
     ]
     if facts.kinds:
         parts.append(f"{len(facts.kinds)} kinds of text: {plain(listed(facts.kinds))}")
+    return " · ".join(parts)
+
+
+def sources_line(study: Study) -> str:
+    """The repositories and commits of checkpoints and rows, safe for Markdown; empty for those of files."""
+    facts, parts = study.facts, []
+    if facts.hub is not None:
+        last = facts.hub.commits[max(facts.hub.commits)]
+        parts.append(f"Checkpoints: {plain(facts.hub.repo)}, the last one at commit {last[:7]}")
+    if facts.preshuffled is not None:
+        parts.append(f"rows: {plain(facts.preshuffled.repo)} at commit {facts.preshuffled.commit[:7]}")
     return " · ".join(parts)
 
 
