@@ -8,6 +8,7 @@ with itself under other labels is the ceiling of this comparison.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,16 @@ def scores_under(
         model, find_probe(probe), task.sequences, heads, blocks_of(heads, "qkvo"), own=True
     )
     chosen = fit_sample(task.rows, fit, seed)
-    curvature = fit_curvature(model, CURVATURES[name](list(first)), lambda: task.chunks(chosen), seed)
+
+    def chunks(numbers: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(numbers), task.batch_size):
+            part = numbers[start : start + task.batch_size]
+            yield part, study.rows[part]
+
+    curvature = fit_curvature(model, CURVATURES[name](list(first)), lambda: chunks(chosen), seed)
     directions = solved(curvature, mean_of(first, second))
     with Scorer(model, [directions], heads) as scorer:
-        return np.concatenate([scorer.rows(tokens)[0, 0] for _, tokens in task.chunks(rows)])
+        return np.concatenate([scorer.rows(tokens)[0, 0] for _, tokens in chunks(rows)])
 
 
 def main() -> None:

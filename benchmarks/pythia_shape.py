@@ -28,12 +28,21 @@ from mda.training.recipe import new_model
 
 def shape_of_14m() -> GPTNeoXConfig:
     """EleutherAI's models/14M/pythia-14m.yml: sizes that matter for cost."""
+    return _shape(width=128, heads=4)
+
+
+def shape_of_70m() -> GPTNeoXConfig:
+    """EleutherAI's models/70M/pythia-70m.yml: sizes that matter for cost."""
+    return _shape(width=512, heads=8)
+
+
+def _shape(width: int, heads: int) -> GPTNeoXConfig:
     return GPTNeoXConfig(
         vocab_size=50304,
-        hidden_size=128,
+        hidden_size=width,
         num_hidden_layers=6,
-        num_attention_heads=4,
-        intermediate_size=512,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
         max_position_embeddings=2048,
         use_parallel_residual=True,
         bos_token_id=0,

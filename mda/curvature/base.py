@@ -18,6 +18,7 @@ Key = TypeVar("Key")
 
 DAMPING_SHARE = 0.1
 SMALLEST_DENOMINATOR = 1e-5
+WITHOUT_FP64 = ("mps",)  # Apple's GPUs
 
 
 def damped(eigenvalues: torch.Tensor) -> torch.Tensor:
@@ -25,9 +26,14 @@ def damped(eigenvalues: torch.Tensor) -> torch.Tensor:
     return (eigenvalues + DAMPING_SHARE * eigenvalues.mean()).clamp(min=SMALLEST_DENOMINATOR)
 
 
+def in_fp64(value: torch.Tensor) -> torch.Tensor:
+    """The tensor in fp64: on its device, or on the CPU where that has none."""
+    return value.cpu().double() if value.device.type in WITHOUT_FP64 else value.double()
+
+
 def add_to(store: dict[Key, torch.Tensor], key: Key, value: torch.Tensor) -> None:
     """Add a tensor to a running sum, in fp64 because thousands of batches go in."""
-    store[key] = store[key] + value if key in store else value.double()
+    store[key] = store[key] + in_fp64(value) if key in store else in_fp64(value)
 
 
 class Curvature(ABC):
@@ -60,4 +66,4 @@ class Curvature(ABC):
 
     @abstractmethod
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
-        """(H + damping)^-1 applied to a gradient [inputs, outputs] of the block; same shape, fp32."""
+        """(H + damping)^-1 applied to a gradient [inputs, outputs] of the block; same shape and device, fp32."""

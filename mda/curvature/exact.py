@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped
+from mda.curvature.base import Curvature, add_to, damped, in_fp64
 from mda.errors import UserError
 from mda.heads.blocks import Block, Side
 
@@ -49,5 +49,5 @@ class Exact(Curvature):
 
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
         values, vectors = self._solvers[block]
-        rotated = vectors.T @ gradient.double().flatten()
-        return (vectors @ (rotated / damped(values))).view_as(gradient).float()
+        rotated = vectors.T @ in_fp64(gradient).to(vectors.device).flatten()
+        return (vectors @ (rotated / damped(values))).view_as(gradient).float().to(gradient.device)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped
+from mda.curvature.base import Curvature, add_to, damped, in_fp64
 from mda.heads.blocks import Block, Side
 
 
@@ -46,8 +46,8 @@ class KFAC(Curvature):
 
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
         left, right = self.vectors[block.input], self.vectors[block.output]
-        rotated = left.T @ gradient.double() @ right
-        return (left @ (rotated / damped(self.eigenvalues(block))) @ right.T).float()
+        rotated = left.T @ in_fp64(gradient).to(left.device) @ right
+        return (left @ (rotated / damped(self.eigenvalues(block))) @ right.T).float().to(gradient.device)
 
 
 class EKFAC(KFAC):
@@ -64,7 +64,7 @@ class EKFAC(KFAC):
     def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
         if number == 0:
             return super()._observe(number, sides)
-        rotated = {side: sides[side] @ self._bases[side] for side in self.sides}
+        rotated = {side: sides[side] @ self._bases[side].to(sides[side].device) for side in self.sides}
         for block in self.blocks:
             gradients = rotated[block.input].transpose(1, 2) @ rotated[block.output]
             add_to(self.squares, block, gradients.square().sum(0))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped
+from mda.curvature.base import Curvature, add_to, damped, in_fp64
 from mda.heads.blocks import Block, Side
 
 
@@ -39,4 +39,5 @@ class Diagonal(Curvature):
             add_to(self.squares, block, gradients.square().sum(0))
 
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
-        return (gradient.double() / damped(self.squares[block] / self.rows)).float()
+        values = damped(self.squares[block] / self.rows)
+        return (in_fp64(gradient).to(values.device) / values).float().to(gradient.device)

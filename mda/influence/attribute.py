@@ -8,6 +8,7 @@ the probe is the sum over `heads` and every head of `through` gets a column.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,20 +76,25 @@ def answer(
     sequences: Sequence[RepeatedBatch],
     fit_rows: RowChunks,
     advance: Callable[[int], None] = lambda rows: None,
+    timed: Callable[[str], AbstractContextManager[None]] = lambda part: nullcontext(),
 ) -> Answer:
-    """Directions for a question at the model's step. `fit_rows()` iterates over the rows of the curvature fit."""
-    first, second, value = probe_gradients(
-        model, find_probe(question.probe), sequences, question.heads, question.carriers(), question.own
-    )
+    """Directions for a question at the model's step. `fit_rows()` iterates over the rows of the curvature fit;
+    `timed("probe")` and `timed("fit")`, twice, enclose their part of the work."""
+    with timed("probe"):
+        first, second, value = probe_gradients(
+            model, find_probe(question.probe), sequences, question.heads, question.carriers(), question.own
+        )
     if not first:
         return Answer({}, ({}, {}), {}, value)
     kind = find_curvature(question.curvature)
-    curvature = fit_curvature(model, kind(list(first)), fit_rows, question.seed, advance)
+    with timed("fit"):
+        curvature = fit_curvature(model, kind(list(first)), fit_rows, question.seed, advance)
     halves = solved(curvature, first), solved(curvature, second)
     main = mean_of(*halves)
     if kind.passes == 0:
         return Answer(main, halves, main, value)
-    other = fit_curvature(model, kind(list(first)), fit_rows, question.seed + OTHER_LABELS, advance)
+    with timed("fit"):
+        other = fit_curvature(model, kind(list(first)), fit_rows, question.seed + OTHER_LABELS, advance)
     return Answer(main, halves, solved(other, mean_of(first, second)), value)
 
 

@@ -13,6 +13,7 @@ from mda.heads.blocks import Block, block_shape
 from mda.heads.geometry import Geometry, Head, by_layer
 from mda.heads.modules import hidden_states
 from mda.heads.sequences import RepeatedBatch
+from mda.influence.at_once import rows_at_once
 from mda.influence.capture import Capture, block_gradient
 from mda.influence.next_token import loss_gradient, row_uniforms
 from mda.probes.probes import Probe
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Directions = Mapping[Block, torch.Tensor]
 RowChunks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
-# Sequences of a probe that run at once: eager attention keeps [B, H, T, T] for every recorded layer.
+# Sequences of a probe that run at once, where memory allows as many.
 PROBE_BATCH = 32
 
 
@@ -45,25 +46,40 @@ def probe_gradients(
     so the gradient of their sum with respect to a head's own blocks is the gradient of its own probe.
     """
     sizes = Geometry.of(model.config)
-    targets = list(by_layer(heads).values()) if own and probe.of_head else [list(heads)]
     halves = [{b: torch.zeros(block_shape(b, sizes)) for b in blocks} for _ in range(2)]
     counts = [sum(len(half.tokens) for half in side) for side in zip(*map(_halved, batches), strict=True)]
     total = 0.0
-    for target in targets:
-        mine = [b for b in blocks if b.head in target] if own and probe.of_head else list(blocks)
+    for target, mine in probe_targets(probe, heads, blocks, own):
         with Capture(model, mine) as capture:
             for batch in batches:
                 for side, half in enumerate(_halved(batch)):
-                    for piece in _pieces(half):
-                        value = probe.value(model, piece, target)
-                        sides = capture.sides(value)
+                    for piece in probe_pieces(model, half):
+                        value, gradients = piece_gradients(capture, probe, piece, target, mine)
                         weight = len(piece.tokens) / counts[side]
-                        total += value.item() * weight / 2
-                        for block in mine:
-                            halves[side][block] += weight * block_gradient(block, sides).cpu()
+                        total += value * weight / 2
+                        for block, gradient in gradients.items():
+                            halves[side][block] += weight * gradient
     alive = [block for block in blocks if halves[0][block].any() or halves[1][block].any()]
     measured = len(heads) if probe.of_head else 1
     return {b: halves[0][b] for b in alive}, {b: halves[1][b] for b in alive}, total / measured
+
+
+def probe_targets(
+    probe: Probe, heads: Sequence[Head], blocks: Sequence[Block], own: bool
+) -> list[tuple[list[Head], list[Block]]]:
+    """The heads that are probed together, and the blocks that a gradient is taken for, one pair a pass."""
+    if not (own and probe.of_head):
+        return [(list(heads), list(blocks))]
+    return [(target, [b for b in blocks if b.head in target]) for target in by_layer(heads).values()]
+
+
+def piece_gradients(
+    capture: Capture, probe: Probe, piece: RepeatedBatch, heads: Sequence[Head], blocks: Sequence[Block]
+) -> tuple[float, dict[Block, torch.Tensor]]:
+    """The probe's value on a piece of a batch, and its gradients on the CPU."""
+    value = probe.value(capture.model, piece, heads)
+    sides = capture.sides(value)
+    return value.item(), {block: block_gradient(block, sides).cpu() for block in blocks}
 
 
 def _halved(batch: RepeatedBatch) -> tuple[RepeatedBatch, RepeatedBatch]:
@@ -74,9 +90,10 @@ def _halved(batch: RepeatedBatch) -> tuple[RepeatedBatch, RepeatedBatch]:
     )
 
 
-def _pieces(batch: RepeatedBatch) -> Iterator[RepeatedBatch]:
-    for start in range(0, len(batch.tokens), PROBE_BATCH):
-        yield RepeatedBatch(batch.tokens[start : start + PROBE_BATCH], batch.period)
+def probe_pieces(model: GPTNeoXForCausalLM, batch: RepeatedBatch) -> list[RepeatedBatch]:
+    """The batch in pieces that run at once; attention patterns are kept, [B, H, T, T] a layer."""
+    size = min(PROBE_BATCH, rows_at_once(model.config, batch.length, model.device.type, patterns=True))
+    return [RepeatedBatch(tokens, batch.period) for tokens in batch.tokens.split(size)]
 
 
 def fit_curvature(
@@ -93,13 +110,21 @@ def fit_curvature(
     with Capture(model, curvature.blocks) as capture:
         for number in range(curvature.passes):
             for rows, tokens in chunks():
-                hidden = hidden_states(model, torch.from_numpy(tokens[:, :-1].astype(np.int64)))
-                uniforms = row_uniforms(seed, rows, hidden.shape[1], number).to(model.device)
-                _, gradient = loss_gradient(model, hidden, uniforms=uniforms)
-                curvature.observe(number, capture.sides(hidden, gradient))
+                observe_rows(capture, curvature, number, rows, tokens, seed)
                 advance(len(rows))
             curvature.end_pass(number)
     return curvature
+
+
+def observe_rows(
+    capture: Capture, curvature: Curvature, number: int, rows: np.ndarray, tokens: np.ndarray, seed: int
+) -> None:
+    """Let a curvature take in rows [B] with token ids [B, T + 1] in pass `number`."""
+    model = capture.model
+    hidden = hidden_states(model, torch.from_numpy(tokens[:, :-1].astype(np.int64)))
+    uniforms = row_uniforms(seed, rows, hidden.shape[1], number).to(model.device)
+    _, gradient = loss_gradient(model, hidden, uniforms=uniforms)
+    curvature.observe(number, capture.sides(hidden, gradient))
 
 
 def solved(curvature: Curvature, gradients: Directions) -> dict[Block, torch.Tensor]:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mda.heads.model_scores import positions_at_once
 from mda.heads.modules import unembedding
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
-
-# Logits held at once: 2^24 in fp32 are 64 MB. Larger chunks were not faster.
-CHUNK_LOGITS = 2**24
 
 
 def loss_gradient(
@@ -36,7 +34,7 @@ def loss_gradient(
     flat = hidden.detach().flatten(0, 1)
     gradient = torch.empty_like(flat)
     losses = torch.empty(len(flat), device=flat.device)
-    size = max(1, CHUNK_LOGITS // weight.shape[0])
+    size = positions_at_once(model)
     for start in range(0, len(flat), size):
         part = slice(start, start + size)
         logits = (flat[part] @ weight.T).float()

@@ -1,4 +1,4 @@
-"""The next-token losses of one row, in chunks of logits, and their means where copying could help or not."""
+"""The next-token losses of one row, and their means where copying could help or not."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from mda.heads.modules import hidden_states, unembedding
-from mda.influence.next_token import CHUNK_LOGITS
+from mda.heads.model_scores import token_losses
 from mda.spans import repeated_mask
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
 
 
-@torch.no_grad()
 def row_losses(model: GPTNeoXForCausalLM, row: np.ndarray) -> np.ndarray:
-    """Losses float32 [T] in nats of a row of token ids [T + 1]; column t is that of predicting token t + 1.
-
-    A row of 2048 tokens and a vocabulary of 50304 would make 412 MB of logits, so they are made in chunks.
-    """
-    ids = torch.from_numpy(np.asarray(row).astype(np.int64)).to(model.device)
-    hidden = hidden_states(model, ids[None, :-1])[0]
-    output = unembedding(model)
-    size = max(1, CHUNK_LOGITS // output.weight.shape[0])
-    parts = [
-        F.cross_entropy(output(part).float(), targets, reduction="none")
-        for part, targets in zip(hidden.split(size), ids[1:].split(size), strict=True)
-    ]
-    return torch.cat(parts).cpu().numpy()
+    """Losses float32 [T] in nats of a row of token ids [T + 1]; column t is that of predicting token t + 1."""
+    ids = torch.from_numpy(np.asarray(row).astype(np.int64))
+    return token_losses(model, ids[None])[0].cpu().numpy()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
 
 
+def in_format(model: GPTNeoXForCausalLM, dtype: str) -> GPTNeoXForCausalLM:
+    """The model itself with its weights in that format, `float32` or `bfloat16`. Rotary frequencies stay fp32:
+    their rounding would grow with the position, to whole turns at 2048 tokens."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(getattr(torch, dtype))
+    return model
+
+
 class Scorer:
     """Scores rows along one or more sets of directions over the same blocks, in one pass a batch.
 
@@ -50,7 +58,7 @@ class Scorer:
         shape = (len(self.sets), len(self.heads), tokens.shape[0], tokens.shape[1] - 1)
         found = torch.zeros(shape, device=self.model.device)
         if self.capture is None:
-            return found.numpy()
+            return found.cpu().numpy()
         ids = torch.from_numpy(tokens.astype(np.int64)).to(self.model.device)
         hidden = hidden_states(self.model, ids[:, :-1])
         _, gradient = loss_gradient(self.model, hidden, targets=ids[:, 1:])

@@ -16,7 +16,8 @@ import torch
 from mda.errors import UserError
 from mda.heads import scores
 from mda.heads.geometry import Head, by_layer
-from mda.heads.modules import hidden_states, unembedding
+from mda.heads.model_scores import losses_at
+from mda.heads.modules import hidden_states
 from mda.heads.patterns import recorded_patterns
 from mda.heads.sequences import RepeatedBatch
 
@@ -59,9 +60,7 @@ def _second_copy_log_probability(
     tokens = batch.tokens.to(model.device)
     first = batch.period + 1  # the second copy's first token cannot be foreseen; its followers can
     hidden = hidden_states(model, tokens)[:, first:-1]
-    return -torch.nn.functional.cross_entropy(
-        unembedding(model)(hidden).flatten(0, 1), tokens[:, first + 1 :].flatten()
-    )
+    return -losses_at(model, hidden.flatten(0, 1), tokens[:, first + 1 :].flatten()).mean()
 
 
 PROBES = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import GPTNeoXConfig, PreTrainedTokenizerFast
 
 HELD_OUT_ROWS = 256
-# Of long rows fewer are held out: one of 2048 tokens takes a CPU a second at Pythia-14M's size, at every checkpoint.
+# Fewer of long rows: one of 2048 tokens takes a CPU a second at Pythia-14M's size, at every checkpoint.
 HELD_OUT_TOKENS = 131_072
 # Pythia's embedding is padded: of its ids only the tokenizer's ever occur, the others stay untrained.
 USED_TOKENS = {size.vocabulary: pythia.USED_TOKENS for size in pythia.SIZES}

@@ -1,26 +1,29 @@
-"""`mda attribute`: influence scores of every row of a range, at one step or summed over several."""
+"""`mda attribute`: influence scores of chosen rows, at one step or summed over several."""
 
 from __future__ import annotations
 
-import time
-from functools import reduce
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-from mda.curvature.registry import find_curvature
+from mda.checkpoints.folder import load_model
+from mda.checkpoints.hub import NoWeights
+from mda.checkpoints.in_turn import in_turn
 from mda.errors import UserError
-from mda.evidence.reliability import spearman
 from mda.heads.geometry import names
 from mda.influence.attribute import answer
-from mda.influence.score import Scorer
+from mda.influence.directions import Directions
+from mda.influence.score import Scorer, in_format
 from mda.progress import Progress
 from mda.store.artefact import Workspace, building
-from mda.store.tables import append_jsonl, read_jsonl, read_parquet, write_parquet
-from mda.store.tensors import read_tensors, write_tensors
+from mda.store.atomic import write_json
+from mda.store.tables import write_parquet
+from mda.store.tensors import write_tensors
 from mda.studies.attributions import (
     KIND,
     MAIN,
@@ -29,14 +32,28 @@ from mda.studies.attributions import (
     directions_path,
     read_directions,
 )
+from mda.workflows.attribution_parts import (
+    SETS,
+    about_rows,
+    joined,
+    probe_value,
+    reliability,
+    rows_left,
+    write_checks,
+    write_part,
+)
 from mda.workflows.attribution_task import AttributeRequest, AttributionTask
+from mda.workflows.estimate import Estimate, estimated
+from mda.workflows.pace import Rates, Stopwatch
+from mda.workflows.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
 
-SETS = (MAIN, "first_half", "second_half", "other_labels")
-SHARD_ROWS = 4096  # what an interrupted attribution loses at most
-_TIMING = "timing.jsonl"
+# What an interrupted attribution loses at most: about a minute's rows, and no more than so many.
+SHARD_SECONDS = 60.0
+SHARD_ROWS = 4096
+_TIMING, _ESTIMATE = "timing.jsonl", "estimate.json"
 
 
 def attribute(request: AttributeRequest, progress: Progress) -> dict[str, Any]:
@@ -64,122 +81,152 @@ def attribute(request: AttributeRequest, progress: Progress) -> dict[str, Any]:
 
 def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
     """Step by step and shard by shard; whatever an interrupted attempt left is kept and not done again."""
-    shards = [task.rows[i : i + SHARD_ROWS] for i in range(0, len(task.rows), SHARD_ROWS)]
-    fits = 0 if find_curvature(task.question.curvature).passes == 0 else 2
-    per_fit = find_curvature(task.question.curvature).passes * len(task.fit_rows)
-    done = SHARD_ROWS * len(list(work.folder.glob("part-*")))
-    progress.stage("attribute", len(task.steps) * (fits * per_fit + len(task.rows)), done)
-    for step in task.steps:
-        todo = [rows for rows in shards if not _part(work, step, rows).exists()]
-        if not todo:
-            continue
-        model = task.study.load(step)
-        if not directions_path(work.folder, step).exists():
-            _solve(task, step, model, work.folder, progress)
-        sets = read_directions(work.folder, step)
-        with Scorer(model, [sets[MAIN]], task.question.through) as scorer:
-            for rows in todo:
-                begun = time.monotonic()
-                found = []
-                for chunk, tokens in task.chunks(rows):
-                    found.append(scorer.rows(tokens)[0])
-                    progress.advance(len(chunk))
-                # in this order: a shard that is there has its time on record
-                append_jsonl(work.folder / _TIMING, {"rows": len(rows), "seconds": time.monotonic() - begun})
-                write_parquet(_frame(task, np.concatenate(found, axis=1)), _part(work, step, rows))
-    write_parquet(_joined(task, work, shards), work.folder / SCORES)
-    timings, _ = read_jsonl(work.folder / _TIMING)
-    result = {
-        "rows": len(task.rows),
-        "columns": [str(head) for head in task.question.through],
-        "steps": task.steps,
-        "rows_per_second": sum(t["rows"] for t in timings) / sum(t["seconds"] for t in timings),
-        "probe_value": {str(step): _checks(work, step)["probe_value"].item() for step in task.steps},
-        "reliability": _reliability(task, work),
-    }
-    work.finish(result)
+    maker = _Maker(task, work.folder, progress)
+    left = {step: rows_left(work.folder, step, task.rows) for step in task.steps}
+    solved = [step for step in task.steps if directions_path(work.folder, step).exists()]
+    done = len(task.steps) * len(task.rows) - sum(map(len, left.values()))
+    once = task.work.rows_passed // len(task.steps) - len(task.rows)
+    progress.stage("attribute", task.work.rows_passed, done + len(solved) * once)
+    todo = [step for step in task.steps if len(left[step])]
+    for step, checkpoint in in_turn(task.study.source, todo, lambda bytes_: progress.changed()):
+        if isinstance(checkpoint, NoWeights):
+            raise checkpoint
+        maker.step(step, checkpoint, left[step])
+    write_parquet(joined(task, work.folder), work.folder / SCORES)
+    work.finish(maker.result())
     # only now, because without them an interrupted attempt could not be finished
-    for file in [*work.final.glob("part-*"), *work.final.glob("check-*"), work.final / _TIMING]:
+    for file in [*work.final.glob("part-*"), *work.final.glob("check-*")]:
         file.unlink()
+    for name in (_TIMING, _ESTIMATE):
+        (work.final / name).unlink(missing_ok=True)
 
 
-def _part(work: Workspace, step: int, rows: np.ndarray) -> Path:
-    """The file of a shard; named by its rows, so that shards of another size are never taken for these."""
-    return work.folder / f"part-{step}-{rows[0]}-{rows[-1]}.parquet"
+@dataclass
+class _Maker:
+    """Makes the parts of one attribution in its folder."""
 
+    task: AttributionTask
+    folder: Path
+    progress: Progress
 
-def _checks(work: Workspace, step: int) -> dict[str, torch.Tensor]:
-    return read_tensors(work.folder / f"check-{step}.safetensors")
+    def __post_init__(self) -> None:
+        self.clock = Stopwatch(self.folder / _TIMING)
 
+    def step(self, step: int, checkpoint: Path, left: np.ndarray) -> None:
+        """Score the rows that are left of a step, after its directions where they are not there."""
+        task, folder = self.task, self.folder
+        with self.clock("load"):
+            model = load_model(checkpoint, task.device)
+        size = self._shard_rows(self._estimate(model).rates)
+        if not directions_path(folder, step).exists():
+            self._solve(step, model, size)
+        in_format(model, task.request.dtype)
+        first = step == task.steps[0]
 
-def _solve(task: AttributionTask, step: int, model: GPTNeoXForCausalLM, folder: Path, progress: Progress) -> None:
-    """Directions of one step, and the scores of the reliability sample along all sets of them."""
-    found = answer(model, task.question, task.sequences, lambda: task.chunks(task.fit_rows), progress.advance)
-    if not found.main:
-        measured, through = names(task.question.heads), names(task.question.through)
-        raise UserError(
-            f"At step {step} nothing that {through} compute reaches {task.question.probe} of {measured}, so all "
-            "scores would be zero; choose --through heads of an earlier layer, or all."
+        def read(rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+            return task.study.rows[rows], about_rows(task.study, rows) if first else {}
+
+        with Scorer(model, [read_directions(folder, step)[MAIN]], task.question.through) as scorer:
+            for rows, (tokens, about) in read_ahead(_split(left, size), read, self.progress.changed):
+                with self.clock("score", len(rows)):
+                    scores = self._scores(scorer, rows, tokens)[0]
+                # in this order: rows that are there have their time on record
+                columns = dict(zip(map(str, task.question.through), scores, strict=True))
+                write_part(folder, step, pd.DataFrame({"row": rows, **columns, **about}))
+
+    def result(self) -> dict[str, Any]:
+        """What the manifest says of the attribution."""
+        task, each = self.task, self.clock.each
+        rates = Rates(
+            load=each("load"),
+            probe=each("probe"),
+            fit_row=each("fit"),
+            check_row=each("check"),
+            score_row=each("score"),
         )
-    sets = dict(zip(SETS, (found.main, *found.probe_halves, found.other_labels), strict=True))
-    with Scorer(model, list(sets.values()), task.question.through) as scorer:
-        checks = [scorer.rows(tokens) for _, tokens in task.chunks(task.checked_rows)]
-    write_tensors(
-        folder / f"check-{step}.safetensors",
-        {
-            "scores": torch.from_numpy(np.concatenate(checks, axis=2)),
-            "probe_value": torch.tensor(found.probe_value, dtype=torch.float64),
-        },
-    )
-    write_tensors(
-        directions_path(folder, step),
-        {f"{name}/{block}": p for name, directions in sets.items() for block, p in directions.items()},
-    )
-
-
-def _frame(task: AttributionTask, scores: np.ndarray) -> pd.DataFrame:
-    """One column a head of `through`."""
-    return pd.DataFrame(dict(zip(map(str, task.question.through), scores, strict=True)))
-
-
-def _joined(task: AttributionTask, work: Workspace, shards: list[np.ndarray]) -> pd.DataFrame:
-    """Columns row, step, score, the heads', and `score_at_<step>` where several steps were summed."""
-    by_step = {
-        step: pd.concat([read_parquet(_part(work, step, rows)) for rows in shards], ignore_index=True)
-        for step in task.steps
-    }
-    heads = reduce(pd.DataFrame.add, by_step.values())
-    frame = pd.DataFrame({"row": task.rows, "step": task.study.step_of(task.rows)})
-    frame["score"] = heads.sum(axis=1)
-    if len(task.question.through) > 1:
-        frame = frame.join(heads)
-    if len(task.steps) > 1:
-        for step, one in by_step.items():
-            frame[f"score_at_{step}"] = one.sum(axis=1)
-    if not np.isfinite(frame["score"]).all():
-        raise UserError(
-            "Some influence scores are not finite: the gradients overflow at this checkpoint; choose another step."
-        )
-    return frame
-
-
-def _reliability(task: AttributionTask, work: Workspace) -> dict[str, Any]:
-    """Spearman between the two halves of the probe and between two label seeds of the fit, on a sample of rows.
-
-    `by_head` has the same pair for every column where there are several.
-    """
-    scores = np.sum([_checks(work, step)["scores"].numpy() for step in task.steps], axis=0)
-    sets = dict(zip(SETS, scores, strict=True))
-
-    def pair(column: slice | int) -> dict[str, float]:
-        def values(name: str) -> np.ndarray:
-            return np.atleast_2d(sets[name][column]).sum(0)
-
         return {
-            "probe_halves": spearman(values("first_half"), values("second_half")),
-            "label_seeds": spearman(values(MAIN), values("other_labels")),
+            "rows": len(task.rows),
+            "columns": [str(head) for head in task.question.through],
+            "steps": task.steps,
+            "rows_per_second": 1 / rates.score_row,
+            "probe_value": {str(step): probe_value(self.folder, step) for step in task.steps},
+            "reliability": reliability(task, self.folder),
+            "device": task.device.type,
+            "rates": rates.model_dump(),
+            "estimated_seconds": Estimate.model_validate_json((self.folder / _ESTIMATE).read_text()).seconds,
         }
 
-    heads = task.question.through
-    by_head = {str(head): pair(number) for number, head in enumerate(heads)} if len(heads) > 1 else {}
-    return {**pair(slice(None)), "rows": len(task.checked_rows), "by_head": by_head}
+    def _estimate(self, model: GPTNeoXForCausalLM) -> Estimate:
+        """How long it will take, said before the first attempt begins."""
+        path = self.folder / _ESTIMATE
+        if path.exists():
+            return Estimate.model_validate_json(path.read_text())
+        found = estimated(self.task, model, self.clock.each("load"), self.progress.changed)
+        write_json(path, found.model_dump())
+        self.progress.log(found.text)
+        self.progress.record(estimated_seconds=found.seconds)
+        return found
+
+    def _shard_rows(self, rates: Rates) -> int:
+        """Rows of a shard: whole batches, so that what a row is scored with does not depend on it."""
+        rows, batch = min(SHARD_ROWS, int(SHARD_SECONDS / rates.score_row)), self.task.batch_size
+        return max(1, rows // batch) * batch
+
+    def _shards(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The rows and their token ids, a shard at a time."""
+        return read_ahead(_split(rows, size), lambda some: self.task.study.rows[some], self.progress.changed)
+
+    def _batches(self, rows: np.ndarray, tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """A shard's rows and their token ids, as many at a time as fit one pass."""
+        size = self.task.batch_size
+        return zip(_split(rows, size), _split(tokens, size), strict=True)
+
+    def _scores(self, scorer: Scorer, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Scores [sets, heads, n] of a shard's rows."""
+        found = []
+        for some, ids in self._batches(rows, tokens):
+            found.append(scorer.rows(ids))
+            self.progress.advance(len(some))
+        return np.concatenate(found, axis=2)
+
+    def _solve(self, step: int, model: GPTNeoXForCausalLM, size: int) -> None:
+        """Directions of one step, and the scores of the reliability sample along all sets of them."""
+        task, work = self.task, self.task.work
+        counts = {"probe": 1, "fit": max(1, work.passes * work.fit_rows)}
+        found = answer(
+            model,
+            task.question,
+            task.sequences,
+            lambda: chain.from_iterable(starmap(self._batches, self._shards(task.fit_rows, size))),
+            self.progress.advance,
+            lambda part: self.clock(part, counts[part]),
+        )
+        if not found.main:
+            measured, through = names(task.question.heads), names(task.question.through)
+            raise UserError(
+                f"At step {step} nothing that {through} compute reaches {task.question.probe} of {measured}, so "
+                "all scores would be zero; choose --through heads of an earlier layer, or all."
+            )
+        sets = dict(zip(SETS, (found.main, *found.probe_halves, found.other_labels), strict=True))
+        checks = {"scores": self._checked("check", model, list(sets.values()), size)}
+        if task.bfloat16:
+            checks["bfloat16"] = self._checked("compare", in_format(model, "bfloat16"), [found.main], size)
+        write_checks(self.folder, step, checks, found.probe_value)
+        write_tensors(
+            directions_path(self.folder, step),
+            {f"{name}/{block}": p for name, directions in sets.items() for block, p in directions.items()},
+        )
+
+    def _checked(self, part: str, model: GPTNeoXForCausalLM, sets: Sequence[Directions], size: int) -> np.ndarray:
+        """Scores [sets, heads, n] of the reliability sample."""
+        found = []
+        with Scorer(model, sets, self.task.question.through) as scorer:
+            for rows, tokens in self._shards(self.task.checked_rows, size):
+                with self.clock(part, len(rows)):
+                    found.append(self._scores(scorer, rows, tokens))
+        return np.concatenate(found, axis=2)
+
+
+def _split(items: np.ndarray, size: int) -> list[np.ndarray]:
+    """The items in pieces of `size`, the last of them what is left."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

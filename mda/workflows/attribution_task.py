@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from mda.checkpoints.folder import read_config
+from mda.corpora.rows import RemoteRows
 from mda.curvature.registry import find_curvature
+from mda.device import best_device
+from mda.errors import UserError
 from mda.heads.geometry import Head, names
 from mda.heads.sequences import RepeatedBatch, repeated_batches, spread_periods
+from mda.influence.at_once import rows_at_once
 from mda.influence.attribute import Question, fit_sample
 from mda.probes.probes import find_probe
 from mda.store.identity import array_digest, identity
 from mda.studies.row_choice import RowChoice
 from mda.studies.study import Study
+from mda.workflows.pace import RELIABILITY_ROWS, Work, in_words, least_seconds
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXConfig
 
 PROBE_SEQUENCES = 512
-RELIABILITY_ROWS = 2048
-# Activations held at once in one forward and backward pass; a row of 2048 tokens in a small Pythia needs most
-# of it.
-BATCH_BYTES = 400e6
 
 
 class AttributeRequest(BaseModel):
     """`mda attribute`. `through` = None: through the heads that the probe measures. `rows` = None: all rows; of
-    them `sample` at random, or the first `per_step` of every step."""
+    them `sample` at random, or the first `per_step` of every step. `dtype` is that of the passes that score rows;
+    gradients of the probe and fits of the curvature are always fp32."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,6 +51,8 @@ class AttributeRequest(BaseModel):
     curvature: str = "ekfac"
     seed: int = Field(default=0, ge=0)
     probe_sequences: int = Field(default=PROBE_SEQUENCES, ge=16)  # two halves of up to 8 periods
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass
@@ -73,10 +77,38 @@ class AttributionTask:
         return sorted(set(self.request.steps))
 
     @cached_property
+    def device(self) -> torch.device:
+        """Where the passes run. It is not part of the identity: the same fp32 arithmetic, whose rounding alone
+        differs between devices."""
+        return find_device(self.request.device)
+
+    @cached_property
+    def bfloat16(self) -> bool:
+        return self.request.dtype == "bfloat16"
+
+    @cached_property
     def choice(self) -> RowChoice:
-        start, stop = self.request.rows or (0, self.study.facts.trained)
+        asked, facts = self.request, self.study.facts
+        if (asked.rows, asked.sample, asked.per_step) == (None, None, None):
+            self._refuse_all_remote_rows()
+        if asked.per_step is not None and not facts.in_order:
+            raise UserError(
+                f"The rows of study '{asked.study}' have no training order, so none are those of a step; choose "
+                "by --rows or --sample."
+            )
+        start, stop = asked.rows or (0, facts.trained if facts.in_order else facts.rows)
         self.study.check_range(start, stop)
-        return RowChoice(start=start, stop=stop, sample=self.request.sample, per_step=self.request.per_step)
+        return RowChoice(start=start, stop=stop, sample=asked.sample, per_step=asked.per_step)
+
+    def _refuse_all_remote_rows(self) -> None:
+        facts = self.study.facts
+        if isinstance(self.study.rows, RemoteRows):
+            seconds = facts.trained * least_seconds(self._config, facts.seq_len, self.device)
+            raise UserError(
+                f"Study '{self.study.name}' was trained on {facts.trained:,} rows, and scoring them all would "
+                f"take {in_words(seconds)} here at the very least; choose some by --rows A:B, --sample N or "
+                "--rows-per-step K."
+            )
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -114,7 +146,18 @@ class AttributionTask:
 
     @cached_property
     def batch_size(self) -> int:
-        return rows_at_once(read_config(self.study.source.config_folder), self.study.facts.seq_len)
+        """Rows in one pass."""
+        return rows_at_once(self._config, self.study.facts.seq_len, self.device.type)
+
+    @cached_property
+    def _config(self) -> GPTNeoXConfig:
+        return read_config(self.study.source.config_folder)
+
+    @cached_property
+    def work(self) -> Work:
+        """How often each part is done."""
+        asked = self.request
+        return Work.of(len(self.rows), len(self.steps), asked.curvature, asked.fit_rows, self.bfloat16)
 
     def spec(self) -> dict[str, Any]:
         """Everything that changes the numbers."""
@@ -132,7 +175,7 @@ class AttributionTask:
             "curvature": question.curvature,
             "fit_rows": len(self.fit_rows),
             "seed": question.seed,
-            "dtype": "float32",
+            "dtype": self.request.dtype,
         }
 
     def name(self, spec: dict[str, Any]) -> str:
@@ -148,14 +191,12 @@ class AttributionTask:
             f"s{steps}_{short(question.heads)}{through}_{question.probe}_{question.curvature}-{identity(spec)[:8]}"
         )
 
-    def chunks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The rows and their token ids, a batch at a time."""
-        for start in range(0, len(rows), self.batch_size):
-            numbers = rows[start : start + self.batch_size]
-            yield numbers, self.study.rows[numbers]
 
-
-def rows_at_once(config: GPTNeoXConfig, seq_len: int) -> int:
-    """Rows in one forward and backward pass, from a rough count of the activations that autograd keeps."""
-    kept = config.num_hidden_layers * (12 * config.hidden_size + 3 * config.intermediate_size) * 4
-    return int(max(1, min(64, BATCH_BYTES // (kept * seq_len))))
+def find_device(name: str) -> torch.device:
+    """The device of that name, the best there is for `auto`. Raises UserError where this machine has none."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return best_device()
+    if not there[name]:
+        raise UserError(f"This machine has no '{name}' device that PyTorch can use; use --device auto.")
+    return torch.device(name)

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from mda.checkpoints.folder import find_steps, load_model, load_optimizer, save_checkpoint
+from mda.checkpoints.folder import save_checkpoint
 from mda.corpora.demo.generate import KINDS, SEQ_LEN, demo_rows
 from mda.corpora.demo.vocabulary import END_OF_TEXT, ID, NAME_IDS, TOKENS, demo_tokenizer
 from mda.evidence.births import births
@@ -22,9 +22,10 @@ from mda.store.paths import study_folder
 from mda.store.tensors import map_array, write_tensors
 from mda.studies.study import KIND, OWN_CHECKPOINTS, ROWS, TOKENIZER, StudyFacts
 from mda.training.loop import Plan, train
-from mda.training.recipe import DEMO_RECIPE, demo_config, new_model, new_optimizer
+from mda.training.recipe import DEMO_RECIPE, demo_config
 from mda.workflows.attribute import attribute
 from mda.workflows.attribution_task import AttributeRequest
+from mda.workflows.building import config_spec, last_checkpoint
 from mda.workflows.head_scores import CheckpointScorer, HeadsRequest, head_table, score_heads
 from mda.workflows.live import live_scores
 
@@ -56,15 +57,13 @@ def build_demo(request: DemoRequest, progress: Progress) -> dict[str, Any]:
     """
     name = request.study
     progress.plan(corpus=0.06, train=0.62, heads=0.07, attribute=0.25)
-    config = demo_config(len(TOKENS), SEQ_LEN).to_diff_dict()
-    config.pop("transformers_version", None)  # says who wrote it, not what the model is
     spec = {
         "origin": "demo",
         "corpus_seed": CORPUS_SEED,
         "seed": request.seed,
         "steps": request.steps,
         "recipe": DEMO_RECIPE.model_dump(),
-        "config": config,
+        "config": config_spec(demo_config(len(TOKENS), SEQ_LEN)),
     }
     with building(study_folder(name) / "study", KIND, spec) as work:
         if not work.ready:
@@ -142,13 +141,8 @@ def _train(folder: Path, facts: StudyFacts, request: DemoRequest, progress: Prog
     rows = map_array(folder / ROWS, "tokens")
     scorer = CheckpointScorer.of(facts, rows)
     checkpoints = folder / OWN_CHECKPOINTS
-    model = new_model(demo_config(facts.vocab_size, facts.seq_len), request.seed)
-    optimizer = new_optimizer(model, facts.recipe)
-    if not (checkpoints / "step0").exists():
-        save_checkpoint(checkpoints / "step0", model, optimizer)
-    start, last = list(find_steps(checkpoints).items())[-1]
-    model.load_state_dict(load_model(last).state_dict())
-    load_optimizer(last, model, optimizer)
+    config = demo_config(facts.vocab_size, facts.seq_len)
+    model, optimizer, start = last_checkpoint(checkpoints, config, facts.recipe, request.seed)
     progress.stage("train", request.steps, start)
     for step, loss in train(model, optimizer, Plan(lambda n: rows[n]), facts.recipe, start, request.steps):
         if step % CHECKPOINT_EVERY == 0:

@@ -19,15 +19,21 @@ VOCAB = 30
 class Copier:
     """At position j it predicts what followed the last earlier place of token j, surely; without one, evenly.
 
-    `inverted` swaps the two: sure of the right token where nothing can be copied, even where it can.
+    `inverted` swaps the two: sure of the right token where nothing can be copied, even where it can. Its final
+    hidden states are the logits, its unembedding changes nothing.
     """
 
     device = torch.device("cpu")
 
     def __init__(self, rows: torch.Tensor, inverted: bool) -> None:
         self.rows, self.inverted = rows, inverted
+        self.same = torch.nn.Linear(VOCAB, VOCAB, bias=False)
+        torch.nn.init.eye_(self.same.weight)
 
-    def __call__(self, ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:
+    def get_output_embeddings(self) -> torch.nn.Linear:
+        return self.same
+
+    def gpt_neox(self, ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:
         logits = torch.zeros(*ids.shape, VOCAB)
         for b, row in enumerate(ids.tolist()):
             for j, token in enumerate(row):
@@ -36,7 +42,7 @@ class Copier:
                     logits[b, j, row[earlier[-1] + 1]] = 60.0
                 if not earlier and self.inverted:
                     logits[b, j, self.rows[b, j + 1]] = 60.0
-        return SimpleNamespace(logits=logits)
+        return SimpleNamespace(last_hidden_state=logits)
 
 
 @pytest.mark.parametrize("period", [4, 9])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from transformers import GPTNeoXForCausalLM
 
-from mda.influence import next_token
+from mda.heads import model_scores
 from mda.influence.next_token import loss_gradient, row_uniforms
 
 VOCAB, D = 13, 16
@@ -19,7 +19,7 @@ VOCAB, D = 13, 16
 @pytest.fixture(params=[1, VOCAB, 4 * VOCAB + 5, 2**24], ids=lambda size: f"chunk{size}")
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Logits held at once: one position, one again, four of thirty, all."""
-    monkeypatch.setattr(next_token, "CHUNK_LOGITS", request.param)
+    monkeypatch.setattr(model_scores, "CHUNK_LOGITS", request.param)
     return request.param
 
 

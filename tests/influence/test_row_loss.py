@@ -7,8 +7,7 @@ import pytest
 import torch
 from transformers import GPTNeoXForCausalLM
 
-from mda.heads.model_scores import token_losses
-from mda.influence import row_loss
+from mda.heads import model_scores
 from mda.influence.row_loss import copied_targets, mean_losses, row_losses
 
 
@@ -16,13 +15,12 @@ from mda.influence.row_loss import copied_targets, mean_losses, row_losses
 def test_losses_are_the_models_own(
     tiny: GPTNeoXForCausalLM, tiny_rows: np.ndarray, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_loss, "CHUNK_LOGITS", chunk)
+    monkeypatch.setattr(model_scores, "CHUNK_LOGITS", chunk)
     for row in tiny_rows[:3].astype(np.uint16):
-        found = row_losses(tiny, row)
+        found, ids = row_losses(tiny, row), torch.from_numpy(row.astype(np.int64))[None]
         assert found.dtype == np.float32
-        torch.testing.assert_close(
-            torch.from_numpy(found), token_losses(tiny, torch.from_numpy(row.astype(np.int64))[None])[0]
-        )
+        own = torch.nn.functional.cross_entropy(tiny(ids[:, :-1]).logits[0], ids[0, 1:], reduction="none")
+        torch.testing.assert_close(torch.from_numpy(found), own)
 
 
 def test_copying_predicts_what_follows_a_repeat_but_not_its_first_token() -> None:

@@ -13,8 +13,11 @@ import mda.workflows.attribute as work
 from mda.influence.score import Scorer
 from mda.progress import Cancelled, Progress
 from mda.studies.attributions import MAIN, find_attribution, read_directions
+from mda.workflows import attribution_parts, pace
 from mda.workflows.attribute import attribute
 from mda.workflows.attribution_task import AttributeRequest
+
+ABOUT = ["repeated", "kind"]
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def ask(study, mda):
 
 def test_one_line_for_every_training_row(ask):
     told, table = ask()
-    assert list(table) == ["row", "step", "score"]
+    assert list(table) == ["row", "step", "score", *ABOUT]
     assert list(table["row"]) == list(range(80))
     assert list(table["step"]) == [row // 4 for row in range(80)]
     assert table["score"].abs().min() > 0
@@ -49,7 +52,7 @@ def test_rows_of_a_range(ask):
 
 def test_several_steps_are_summed(ask):
     told, table = ask("20,10")
-    assert list(table) == ["row", "step", "score", "score_at_10", "score_at_20"]
+    assert list(table) == ["row", "step", "score", "score_at_10", "score_at_20", *ABOUT]
     np.testing.assert_allclose(table["score"], table["score_at_10"] + table["score_at_20"], rtol=1e-12)
     for step in (10, 20):
         _, alone = ask(step)
@@ -62,7 +65,7 @@ def test_all_heads_at_once_and_one_by_one(ask):
     told, table = ask(20, "all")
     heads = ["L0H0", "L0H1", "L1H0", "L1H1"]
     assert told["columns"] == heads
-    assert list(table) == ["row", "step", "score", *heads]
+    assert list(table) == ["row", "step", "score", *heads, *ABOUT]
     np.testing.assert_allclose(table["score"], table[heads].sum(axis=1), rtol=1e-12)
     for head in heads:
         _, alone = ask(20, head)
@@ -73,7 +76,7 @@ def test_all_heads_at_once_and_one_by_one(ask):
 def test_through_all_heads(ask):
     _, table = ask(20, "L1H1", "--through", "all")
     heads = ["L0H0", "L0H1", "L1H0", "L1H1"]
-    assert list(table) == ["row", "step", "score", *heads]
+    assert list(table) == ["row", "step", "score", *heads, *ABOUT]
     np.testing.assert_allclose(table["score"], table[heads].sum(axis=1), rtol=1e-12)
     assert (table["L1H0"] == 0).all()  # a head of the same layer does not enter the probe
     assert (table["L0H0"] != 0).all()
@@ -133,6 +136,12 @@ def test_whatever_changes_the_numbers_changes_the_id(ask):
     assert len({ask(*variation)[0]["id"] for variation in variations}) == len(variations)
 
 
+def small_shards(monkeypatch, rows):
+    """Shards of so many rows, and as many of them in one pass."""
+    monkeypatch.setattr(work, "SHARD_ROWS", rows)
+    monkeypatch.setattr("mda.influence.at_once.MOST", rows)
+
+
 class Stops(Progress):
     """Stops the work at its nth sign of life."""
 
@@ -152,7 +161,7 @@ REQUEST = AttributeRequest(
 
 
 def test_stopped_anywhere_and_run_again(study, monkeypatch, tmp_path):
-    monkeypatch.setattr(work, "SHARD_ROWS", 16)
+    small_shards(monkeypatch, 16)
     whole = Path(attribute(REQUEST, Progress())["scores"])
     expected = pd.read_parquet(whole)
     manifest = find_attribution(whole.parent.name).manifest.result
@@ -171,20 +180,25 @@ def test_stopped_anywhere_and_run_again(study, monkeypatch, tmp_path):
         whole.parent.rename(tmp_path / f"after{after}")
 
 
-@pytest.mark.parametrize("name", ["write_parquet", "append_jsonl", "write_tensors"])
-@pytest.mark.parametrize("call", range(4))
-def test_killed_at_any_write(study, monkeypatch, tmp_path, name, call):
+@pytest.mark.parametrize("call", range(14))
+def test_killed_at_any_write(study, monkeypatch, call):
     """As a kill between two writes would leave it: nothing after the nth write happens."""
-    monkeypatch.setattr(work, "SHARD_ROWS", 48)
-    real, count = getattr(work, name), itertools.count()
+    small_shards(monkeypatch, 48)
+    count = itertools.count()
 
-    def write(*arguments):
-        if next(count) == call:
-            raise SystemExit
-        real(*arguments)
+    def dying(real):
+        def write(*arguments):
+            if next(count) == call:
+                raise SystemExit
+            real(*arguments)
+
+        return write
 
     with monkeypatch.context() as patch:
-        patch.setattr(work, name, write)
+        for module in (work, attribution_parts, pace):
+            for name in ("write_parquet", "append_jsonl", "write_tensors", "write_json"):
+                if hasattr(module, name):
+                    patch.setattr(module, name, dying(getattr(module, name)))
         with pytest.raises(SystemExit):
             attribute(REQUEST, Progress())
     found = pd.read_parquet(attribute(REQUEST, Progress())["scores"])
@@ -201,5 +215,5 @@ def test_stopped_while_it_finishes(study, monkeypatch):
         patch.setattr("mda.store.artefact.Workspace.finish", killed)
         with pytest.raises(SystemExit):
             attribute(REQUEST, Progress())
-    monkeypatch.setattr(work, "_solve", None)
+    monkeypatch.setattr(work, "load_model", None)
     assert len(pd.read_parquet(attribute(REQUEST, Progress())["scores"])) == 80
