@@ -40,8 +40,9 @@ def birth_part(view: View) -> None:
         born = born_heads(study.name)
         st.markdown("  \n".join(sentences(born)) or _NOT_BORN)
         scored = len(set(heads["step"]))
-        if scored < len(study.steps):
-            st.caption(f"Scored so far: {scored} of {len(study.steps)} checkpoints.")
+        there = sum(study.source.absent(step) is None for step in study.steps)
+        if scored < there:
+            st.caption(f"Scored so far: {scored} of {there} checkpoints.")
         figure = story_figure(heads, model_table(study.name), born_by_score(born), step=view.step)
         chart(figure, "birth", "Head scores of every head and the model's losses over training steps.")
         offer_table("births", born)
