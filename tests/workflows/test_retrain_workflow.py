@@ -169,7 +169,7 @@ def test_compare_where_no_head_is_born(arm, mda, monkeypatch):
     monkeypatch.setattr("mda.evidence.compare.BORN_LEVEL", 2.0)
     arm("baseline")
     removed = arm("remove", "--select", "rows", "--rows", "41")["id"]
-    assert mda("compare", removed, "--json").json == {"arms": []}
+    assert mda("compare", removed, "--json").json == {"arms": [], "caveats": []}
     assert mda("compare", removed).out.startswith("No head is born")
 
 
