@@ -140,12 +140,14 @@ def _train(study: Study, allowed: float, seconds: Callable[[], float], progress:
     model, optimizer, start = last_checkpoint(checkpoints, config, facts.recipe, int(study.manifest.spec["seed"]))
     model.to(best_device())  # type: ignore[arg-type]
     optimizer.load_state_dict(optimizer.state_dict())  # brings its state to where the parameters are now
-    attempts = [*study.manifest.result.get("attempts", ())]
-    attempts.append({"from_step": start, "code_version": code_version(), "hardware": hardware()})
-    _note(study, start, attempts, seconds())
-    progress.stage("train", round(allowed), round(seconds()))
     began, upcoming = seconds(), next_checkpoint(start, last)
-    if began >= allowed:
+    more = start < last and began < allowed
+    attempts = [*study.manifest.result.get("attempts", ())]
+    if more:
+        attempts.append({"from_step": start, "code_version": code_version(), "hardware": hardware()})
+    _note(study, start, attempts, began)  # an attempt that was killed may not have told of its last checkpoint
+    progress.stage("train", round(allowed), round(began))
+    if not more:
         return
     for step, loss in train(model, optimizer, Plan(lambda n: rows[n]), facts.recipe, start, last):
         if step == upcoming:

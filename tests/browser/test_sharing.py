@@ -159,8 +159,8 @@ def test_a_finding_opens_offline_with_its_data(
             alone.locator(".modebar-btn").first.click(force=True)
         assert kept(begun.value, tmp_path).read_text().startswith("<svg")
     stored = pd.read_parquet(next((filled_cache / "demo" / "attributions").glob("*/scores.parquet")))
-    expected = stored.sort_values("row", ignore_index=True)
-    pd.testing.assert_frame_equal(scores[list(stored.columns)], expected, rtol=1e-8, check_dtype=False)
+    expected = stored.sort_values("row", ignore_index=True).astype({"kind": "str"})  # text has no categories
+    pd.testing.assert_frame_equal(scores[list(stored.columns)], expected, rtol=1e-6, check_dtype=False)  # of fp32
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

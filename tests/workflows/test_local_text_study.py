@@ -39,13 +39,13 @@ FILES = 26
 
 
 class Clock:
-    """Time that passes by the look: every look at it takes two seconds."""
+    """Time that passes by the look: every look at it takes three seconds."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def monotonic(self) -> float:
-        self.now += 2
+        self.now += 3
         return self.now
 
 
@@ -191,6 +191,7 @@ def test_more_minutes_go_on_and_fewer_change_nothing() -> None:
     before = digests(study)
     made = (study.checkpoint(8) / "model.safetensors").stat().st_mtime_ns
     assert build(1)["step"] == first["step"]
+    assert [attempt["from_step"] for attempt in Study.open("local-text").manifest.result["attempts"]] == [0]
     assert digests(Study.open("local-text")) == before
     second = build(4)
     grown = Study.open("local-text")
