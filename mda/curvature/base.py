@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import torch
 
 from mda.heads.blocks import Block, Side
 
-Key = TypeVar("Key")
+Key = Block | Side
 
 DAMPING_SHARE = 0.1
 SMALLEST_DENOMINATOR = 1e-5
@@ -31,11 +31,6 @@ def in_fp64(value: torch.Tensor) -> torch.Tensor:
     return value.cpu().double() if value.device.type in WITHOUT_FP64 else value.double()
 
 
-def add_to(store: dict[Key, torch.Tensor], key: Key, value: torch.Tensor) -> None:
-    """Add a tensor to a running sum, in fp64 because thousands of batches go in."""
-    store[key] = store[key] + in_fp64(value) if key in store else in_fp64(value)
-
-
 class Curvature(ABC):
     """Curvature of some blocks, fitted on rows.
 
@@ -49,6 +44,7 @@ class Curvature(ABC):
         self.blocks = list(blocks)
         self.rows = 0
         self.tokens = 0
+        self.sums: dict[Key, torch.Tensor] = {}
 
     def observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
         """Take in a batch of sides [B, T, n] in pass `number`."""
@@ -63,6 +59,21 @@ class Curvature(ABC):
 
     def end_pass(self, number: int) -> None:  # noqa: B027 (a curvature without passes has nothing to end)
         """Called once after the last batch of pass `number`."""
+
+    def add(self, key: Key, value: torch.Tensor) -> None:
+        """Add to the running sum of a block or side, in fp64 because thousands of batches go in."""
+        value = in_fp64(value)
+        self.sums[key] = self.sums[key].to(value.device) + value if key in self.sums else value
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What was observed so far, by name: enough to go on from."""
+        return {"counts": torch.tensor([self.rows, self.tokens]), **{str(k): v for k, v in self.sums.items()}}
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from a `state` of the same curvature of the same blocks, taken in any pass."""
+        self.rows, self.tokens = map(int, state["counts"])
+        keys = {key for block in self.blocks for key in (block, block.input, block.output)}
+        self.sums = {key: state[str(key)] for key in keys if str(key) in state}
 
     @abstractmethod
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:

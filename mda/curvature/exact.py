@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped, in_fp64
+from mda.curvature.base import Curvature, damped, in_fp64
 from mda.errors import UserError
 from mda.heads.blocks import Block, Side
 
@@ -25,7 +25,6 @@ class Exact(Curvature):
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         super().__init__(blocks)
-        self.outer: dict[Block, torch.Tensor] = {}
         self._solvers: dict[Block, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
@@ -36,16 +35,16 @@ class Exact(Curvature):
                     f"Exact curvature of {block} would need a {gradients.shape[1]} x {gradients.shape[1]} matrix; "
                     f"the limit is {LARGEST_BLOCK} weights a block. Use --curvature ekfac."
                 )
-            add_to(self.outer, block, (gradients.T @ gradients))
+            self.add(block, gradients.T @ gradients)
 
     def end_pass(self, number: int) -> None:
-        for block, outer in self.outer.items():
-            values, vectors = torch.linalg.eigh(outer / self.rows)
+        for block in self.blocks:
+            values, vectors = torch.linalg.eigh(self.fisher(block))
             self._solvers[block] = values.clamp(min=0.0), vectors
 
     def fisher(self, block: Block) -> torch.Tensor:
         """The undamped Fisher [n, n] in fp64, n = inputs * outputs, row-major."""
-        return self.outer[block] / self.rows
+        return self.sums[block] / self.rows
 
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
         values, vectors = self._solvers[block]

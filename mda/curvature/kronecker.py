@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped, in_fp64
+from mda.curvature.base import Curvature, damped, in_fp64
 from mda.heads.blocks import Block, Side
 
 
@@ -24,19 +24,18 @@ class KFAC(Curvature):
     def __init__(self, blocks: Sequence[Block]) -> None:
         super().__init__(blocks)
         self.sides = {side for block in blocks for side in (block.input, block.output)}
-        self.moments: dict[Side, torch.Tensor] = {}
         self.vectors: dict[Side, torch.Tensor] = {}
         self.values: dict[Side, torch.Tensor] = {}
 
     def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
         for side in self.sides:
             flat = sides[side].flatten(0, 1)
-            add_to(self.moments, side, (flat.T @ flat))
+            self.add(side, flat.T @ flat)
 
     def end_pass(self, number: int) -> None:
         if number == 0:
-            for side, moment in self.moments.items():
-                values, vectors = torch.linalg.eigh(moment / self.tokens)
+            for side in self.sides:
+                values, vectors = torch.linalg.eigh(self.sums[side] / self.tokens)
                 self.values[side], self.vectors[side] = values.clamp(min=0.0), vectors
 
     def eigenvalues(self, block: Block) -> torch.Tensor:
@@ -58,7 +57,6 @@ class EKFAC(KFAC):
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         super().__init__(blocks)
-        self.squares: dict[Block, torch.Tensor] = {}
         self._bases: dict[Side, torch.Tensor] = {}
 
     def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
@@ -67,7 +65,7 @@ class EKFAC(KFAC):
         rotated = {side: sides[side] @ self._bases[side].to(sides[side].device) for side in self.sides}
         for block in self.blocks:
             gradients = rotated[block.input].transpose(1, 2) @ rotated[block.output]
-            add_to(self.squares, block, gradients.square().sum(0))
+            self.add(block, gradients.square().sum(0))
         return None
 
     def end_pass(self, number: int) -> None:
@@ -76,4 +74,4 @@ class EKFAC(KFAC):
             self._bases = {side: vectors.float() for side, vectors in self.vectors.items()}
 
     def eigenvalues(self, block: Block) -> torch.Tensor:
-        return self.squares[block] / self.rows
+        return self.sums[block] / self.rows

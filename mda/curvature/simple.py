@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from mda.curvature.base import Curvature, add_to, damped, in_fp64
+from mda.curvature.base import Curvature, damped, in_fp64
 from mda.heads.blocks import Block, Side
 
 
@@ -29,15 +29,11 @@ class Diagonal(Curvature):
     name = "diagonal"
     passes = 1
 
-    def __init__(self, blocks: list[Block]) -> None:
-        super().__init__(blocks)
-        self.squares: dict[Block, torch.Tensor] = {}
-
     def _observe(self, number: int, sides: Mapping[Side, torch.Tensor]) -> None:
         for block in self.blocks:
             gradients = sides[block.input].transpose(1, 2) @ sides[block.output]
-            add_to(self.squares, block, gradients.square().sum(0))
+            self.add(block, gradients.square().sum(0))
 
     def solve(self, block: Block, gradient: torch.Tensor) -> torch.Tensor:
-        values = damped(self.squares[block] / self.rows)
+        values = damped(self.sums[block] / self.rows)
         return (in_fp64(gradient).to(values.device) / values).float().to(gradient.device)

@@ -65,24 +65,31 @@ class Capture:
 
         self._handles.append(module.register_forward_hook(hook))
 
-    def sides(self, output: torch.Tensor, gradient: torch.Tensor | None = None) -> dict[Side, torch.Tensor]:
+    def sides(
+        self, output: torch.Tensor, gradient: torch.Tensor | None = None, keep: bool = False
+    ) -> dict[Side, torch.Tensor]:
         """All wanted sides [B, T, n] in fp32 of the last forward pass.
 
         `output` is a scalar, or a tensor with its own `gradient` of the same shape. Where the output does not
-        depend on a layer its gradients are zero.
+        depend on a layer its gradients are zero. `keep`: sides of the same pass will be asked for once more.
         """
         keys = list(self._outputs)
         found: Sequence[torch.Tensor | None] = [None] * len(keys)
         if output.requires_grad:  # it does not where it depends on none of the layers
             found = torch.autograd.grad(
-                output, [self._outputs[key] for key in keys], grad_outputs=gradient, allow_unused=True
+                output,
+                [self._outputs[key] for key in keys],
+                grad_outputs=gradient,
+                allow_unused=True,
+                retain_graph=keep,
             )
         gradients = {
             key: torch.zeros_like(self._outputs[key]) if g is None else g
             for key, g in zip(keys, found, strict=True)
         }
         sides = {side: self._slice(side, gradients).float() for side in self.wanted}
-        self._outputs.clear()  # lets the graph go before the next pass
+        if not keep:
+            self._outputs.clear()  # lets the graph go before the next pass
         return sides
 
     def _slice(self, side: Side, gradients: Mapping[tuple[str, int], torch.Tensor]) -> torch.Tensor:

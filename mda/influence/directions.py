@@ -15,7 +15,7 @@ from mda.heads.modules import hidden_states
 from mda.heads.sequences import RepeatedBatch
 from mda.influence.at_once import rows_at_once
 from mda.influence.capture import Capture, block_gradient
-from mda.influence.next_token import loss_gradient, row_uniforms
+from mda.influence.next_token import drawn_gradients, row_uniforms
 from mda.probes.probes import Probe
 
 if TYPE_CHECKING:
@@ -107,24 +107,56 @@ def fit_curvature(
 
     `chunks()` starts an iteration over (row numbers [B], token ids [B, T + 1]); `advance` is told the rows done.
     """
-    with Capture(model, curvature.blocks) as capture:
-        for number in range(curvature.passes):
-            for rows, tokens in chunks():
-                observe_rows(capture, curvature, number, rows, tokens, seed)
-                advance(len(rows))
-            curvature.end_pass(number)
+    fit_together(model, [curvature], [seed], chunks, advance)
     return curvature
 
 
-def observe_rows(
-    capture: Capture, curvature: Curvature, number: int, rows: np.ndarray, tokens: np.ndarray, seed: int
+def fit_together(
+    model: GPTNeoXForCausalLM,
+    curvatures: Sequence[Curvature],
+    seeds: Sequence[int],
+    chunks: RowChunks,
+    advance: Callable[[int], None] = lambda rows: None,
+    done: tuple[int, int] = (0, 0),
+    keep: Callable[[int, int], None] = lambda number, rows: None,
 ) -> None:
-    """Let a curvature take in rows [B] with token ids [B, T + 1] in pass `number`."""
+    """Fit curvatures of one kind and the same blocks on the same rows, each with labels of its own seed, in one
+    forward pass a row.
+
+    `keep(number, rows)` is called after every chunk with the pass and its rows so far; where the curvatures were
+    restored to what they were then, `done` goes on from there.
+    """
+    for number in range(done[0]):
+        for curvature in curvatures:
+            curvature.end_pass(number)
+    with Capture(model, curvatures[0].blocks) as capture:
+        for number in range(done[0], curvatures[0].passes):
+            skip, seen = done[1] if number == done[0] else 0, 0
+            for rows, tokens in chunks():
+                seen += len(rows)
+                if seen > skip:
+                    observe_rows(capture, curvatures, seeds, number, rows, tokens)
+                    advance(len(rows))
+                    keep(number, seen)
+            for curvature in curvatures:
+                curvature.end_pass(number)
+
+
+def observe_rows(
+    capture: Capture,
+    curvatures: Sequence[Curvature],
+    seeds: Sequence[int],
+    number: int,
+    rows: np.ndarray,
+    tokens: np.ndarray,
+) -> None:
+    """Let curvatures take in rows [B] with token ids [B, T + 1] in pass `number`."""
     model = capture.model
     hidden = hidden_states(model, torch.from_numpy(tokens[:, :-1].astype(np.int64)))
-    uniforms = row_uniforms(seed, rows, hidden.shape[1], number).to(model.device)
-    _, gradient = loss_gradient(model, hidden, uniforms=uniforms)
-    curvature.observe(number, capture.sides(hidden, gradient))
+    uniforms = [row_uniforms(seed, rows, hidden.shape[1], number).to(model.device) for seed in seeds]
+    _, gradients = drawn_gradients(model, hidden, uniforms)
+    for curvature, gradient in zip(curvatures, gradients, strict=True):
+        curvature.observe(number, capture.sides(hidden, gradient, keep=curvature is not curvatures[-1]))
 
 
 def solved(curvature: Curvature, gradients: Directions) -> dict[Block, torch.Tensor]:

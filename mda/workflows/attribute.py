@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import chain, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from mda.checkpoints.folder import load_model
 from mda.checkpoints.hub import NoWeights
 from mda.checkpoints.in_turn import in_turn
 from mda.errors import UserError
 from mda.heads.geometry import names
-from mda.influence.attribute import answer
-from mda.influence.directions import Directions
+from mda.influence.attribute import State, answer, done_of
 from mda.influence.score import Scorer, in_format
 from mda.progress import Progress
 from mda.store.artefact import Workspace, building
 from mda.store.atomic import write_json
 from mda.store.tables import write_parquet
-from mda.store.tensors import write_tensors
+from mda.store.tensors import read_tensors, write_tensors
 from mda.studies.attributions import (
     KIND,
     MAIN,
@@ -33,13 +35,12 @@ from mda.studies.attributions import (
     read_directions,
 )
 from mda.workflows.attribution_parts import (
+    EXACT,
     SETS,
     about_rows,
     joined,
-    probe_value,
     reliability,
     rows_left,
-    write_checks,
     write_part,
 )
 from mda.workflows.attribution_task import AttributeRequest, AttributionTask
@@ -49,6 +50,8 @@ from mda.workflows.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from transformers import GPTNeoXForCausalLM
+
+Pass = tuple[str, Scorer, Sequence[str]]  # which part of the work it is, who scores, how its columns begin
 
 # What an interrupted attribution loses at most: about a minute's rows, and no more than so many.
 SHARD_SECONDS = 60.0
@@ -83,10 +86,8 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
     """Step by step and shard by shard; whatever an interrupted attempt left is kept and not done again."""
     maker = _Maker(task, work.folder, progress)
     left = {step: rows_left(work.folder, step, task.rows) for step in task.steps}
-    solved = [step for step in task.steps if directions_path(work.folder, step).exists()]
-    done = len(task.steps) * len(task.rows) - sum(map(len, left.values()))
-    once = task.work.rows_passed // len(task.steps) - len(task.rows)
-    progress.stage("attribute", task.work.rows_passed, done + len(solved) * once)
+    done = sum(maker.done(step, len(rows)) for step, rows in left.items())
+    progress.stage("attribute", task.work.rows_passed, done)
     todo = [step for step in task.steps if len(left[step])]
     for step, checkpoint in in_turn(task.study.source, todo, lambda bytes_: progress.changed()):
         if isinstance(checkpoint, NoWeights):
@@ -95,10 +96,9 @@ def _build(task: AttributionTask, work: Workspace, progress: Progress) -> None:
     write_parquet(joined(task, work.folder), work.folder / SCORES)
     work.finish(maker.result())
     # only now, because without them an interrupted attempt could not be finished
-    for file in [*work.final.glob("part-*"), *work.final.glob("check-*")]:
-        file.unlink()
-    for name in (_TIMING, _ESTIMATE):
-        (work.final / name).unlink(missing_ok=True)
+    for pattern in ("part-*", "begun-*", "check-*", _TIMING, _ESTIMATE):
+        for file in work.final.glob(pattern):
+            file.unlink()
 
 
 @dataclass
@@ -112,48 +112,57 @@ class _Maker:
     def __post_init__(self) -> None:
         self.clock = Stopwatch(self.folder / _TIMING)
 
+    def done(self, step: int, left: int) -> int:
+        """Passes of rows that attempts before this one did at a step, so many of whose rows are left."""
+        work, scored = self.task.work, len(self.task.rows) - left
+        return self._fitted(step) + scored + min(scored, work.compared)  # the rows compared come first
+
     def step(self, step: int, checkpoint: Path, left: np.ndarray) -> None:
         """Score the rows that are left of a step, after its directions where they are not there."""
-        task, folder = self.task, self.folder
+        task, through = self.task, self.task.question.through
         with self.clock("load"):
             model = load_model(checkpoint, task.device)
         size = self._shard_rows(self._estimate(model).rates)
-        if not directions_path(folder, step).exists():
+        if not self._solved(step):
             self._solve(step, model, size)
-        in_format(model, task.request.dtype)
-        first = step == task.steps[0]
-
-        def read(rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-            return task.study.rows[rows], about_rows(task.study, rows) if first else {}
-
-        with Scorer(model, [read_directions(folder, step)[MAIN]], task.question.through) as scorer:
-            for rows, (tokens, about) in read_ahead(_split(left, size), read, self.progress.changed):
-                with self.clock("score", len(rows)):
-                    scores = self._scores(scorer, rows, tokens)[0]
-                # in this order: rows that are there have their time on record
-                columns = dict(zip(map(str, task.question.through), scores, strict=True))
-                write_part(folder, step, pd.DataFrame({"row": rows, **columns, **about}))
+        sets = read_directions(self.folder, step)
+        along = [sets[name] for name in SETS]
+        checked = np.isin(left, task.checked_rows)
+        others = [f"{name}/" for name in SETS[1:]]
+        if not task.bfloat16:
+            with Scorer(model, along, through) as exact:
+                self._score(step, left[checked], size, [("check", exact, ["", *others])])
+            with Scorer(model, [sets[MAIN]], through) as scorer:
+                self._score(step, left[~checked], size, [("score", scorer, [""])])
+            return
+        with Scorer(in_format(deepcopy(model), "bfloat16"), [sets[MAIN]], through) as scorer:
+            with Scorer(model, along, through) as exact:
+                both: list[Pass] = [("check", exact, [f"{EXACT}/", *others]), ("score", scorer, [""])]
+                self._score(step, left[checked], size, both)
+            self._score(step, left[~checked], size, [("score", scorer, [""])])
 
     def result(self) -> dict[str, Any]:
         """What the manifest says of the attribution."""
         task, each = self.task, self.clock.each
+        expected = Estimate.model_validate_json((self.folder / _ESTIMATE).read_text())
         rates = Rates(
             load=each("load"),
             probe=each("probe"),
             fit_row=each("fit"),
             check_row=each("check"),
-            score_row=each("score"),
+            score_row=each("score") or each("check"),  # every row may be one of the reliability sample
         )
+        values = {str(step): read_tensors(self._begun(step))["probe_value"].item() for step in task.steps}
         return {
             "rows": len(task.rows),
             "columns": [str(head) for head in task.question.through],
             "steps": task.steps,
             "rows_per_second": 1 / rates.score_row,
-            "probe_value": {str(step): probe_value(self.folder, step) for step in task.steps},
+            "probe_value": values,
             "reliability": reliability(task, self.folder),
             "device": task.device.type,
             "rates": rates.model_dump(),
-            "estimated_seconds": Estimate.model_validate_json((self.folder / _ESTIMATE).read_text()).seconds,
+            "estimated_seconds": expected.seconds,
         }
 
     def _estimate(self, model: GPTNeoXForCausalLM) -> Estimate:
@@ -172,34 +181,47 @@ class _Maker:
         rows, batch = min(SHARD_ROWS, int(SHARD_SECONDS / rates.score_row)), self.task.batch_size
         return max(1, rows // batch) * batch
 
-    def _shards(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The rows and their token ids, a shard at a time."""
-        return read_ahead(_split(rows, size), lambda some: self.task.study.rows[some], self.progress.changed)
+    def _score(self, step: int, rows: np.ndarray, size: int, passes: Sequence[Pass]) -> None:
+        """Score rows in every pass, a shard at a time, and keep each shard."""
+        task, progress, heads = self.task, self.progress, self.task.question.through
 
-    def _batches(self, rows: np.ndarray, tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """A shard's rows and their token ids, as many at a time as fit one pass."""
-        size = self.task.batch_size
-        return zip(_split(rows, size), _split(tokens, size), strict=True)
+        def read(shard: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+            return task.study.rows[shard], about_rows(task.study, shard) if step == task.steps[0] else {}
 
-    def _scores(self, scorer: Scorer, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Scores [sets, heads, n] of a shard's rows."""
-        found = []
-        for some, ids in self._batches(rows, tokens):
-            found.append(scorer.rows(ids))
-            self.progress.advance(len(some))
-        return np.concatenate(found, axis=2)
+        for shard, (tokens, about) in read_ahead(_split(rows, size), read, progress.changed):
+            columns: dict[str, np.ndarray] = {"row": shard}
+            for part, scorer, sets in passes:
+                with self.clock(part, len(shard)):
+                    found = []
+                    for ids in _split(tokens, task.batch_size):
+                        found.append(scorer.rows(ids))
+                        progress.advance(len(ids))
+                for name, scores in zip(sets, np.concatenate(found, axis=2), strict=True):
+                    columns |= dict(zip([f"{name}{head}" for head in heads], scores, strict=True))
+            # in this order: rows that are there have their time on record
+            write_part(self.folder, step, pd.DataFrame({**columns, **about}))
 
     def _solve(self, step: int, model: GPTNeoXForCausalLM, size: int) -> None:
-        """Directions of one step, and the scores of the reliability sample along all sets of them."""
-        task, work = self.task, self.task.work
-        counts = {"probe": 1, "fit": max(1, work.passes * work.fit_rows)}
+        """Directions of one step. What was fitted is kept about once a minute."""
+        task, begun = self.task, self._begun(step)
+        counts = {"probe": 1, "fit": max(1, task.work.passes * task.work.fit_rows - self._fitted(step))}
+        kept = -math.inf
+
+        def keep(state: Callable[[], State]) -> None:
+            nonlocal kept
+            if time.monotonic() >= kept + SHARD_SECONDS:
+                write_tensors(begun, state())
+                kept = time.monotonic()
+
         found = answer(
             model,
             task.question,
             task.sequences,
-            lambda: chain.from_iterable(starmap(self._batches, self._shards(task.fit_rows, size))),
+            lambda: self._fit_batches(size),
             self.progress.advance,
             lambda part: self.clock(part, counts[part]),
+            read_tensors(begun) if begun.exists() else None,
+            keep,
         )
         if not found.main:
             measured, through = names(task.question.heads), names(task.question.through)
@@ -208,23 +230,35 @@ class _Maker:
                 "all scores would be zero; choose --through heads of an earlier layer, or all."
             )
         sets = dict(zip(SETS, (found.main, *found.probe_halves, found.other_labels), strict=True))
-        checks = {"scores": self._checked("check", model, list(sets.values()), size)}
-        if task.bfloat16:
-            checks["bfloat16"] = self._checked("compare", in_format(model, "bfloat16"), [found.main], size)
-        write_checks(self.folder, step, checks, found.probe_value)
         write_tensors(
             directions_path(self.folder, step),
             {f"{name}/{block}": p for name, directions in sets.items() for block, p in directions.items()},
         )
+        write_tensors(begun, {"probe_value": torch.tensor(found.probe_value, dtype=torch.float64)})
 
-    def _checked(self, part: str, model: GPTNeoXForCausalLM, sets: Sequence[Directions], size: int) -> np.ndarray:
-        """Scores [sets, heads, n] of the reliability sample."""
-        found = []
-        with Scorer(model, sets, self.task.question.through) as scorer:
-            for rows, tokens in self._shards(self.task.checked_rows, size):
-                with self.clock(part, len(rows)):
-                    found.append(self._scores(scorer, rows, tokens))
-        return np.concatenate(found, axis=2)
+    def _fit_batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        task = self.task
+        for rows, tokens in read_ahead(
+            _split(task.fit_rows, size), lambda shard: task.study.rows[shard], self.progress.changed
+        ):
+            yield from zip(_split(rows, task.batch_size), _split(tokens, task.batch_size), strict=True)
+
+    def _fitted(self, step: int) -> int:
+        """Passes of rows that the fits of a step have behind them."""
+        work = self.task.work
+        if self._solved(step):
+            return work.passes * work.fit_rows
+        if not self._begun(step).exists():
+            return 0
+        number, rows = done_of(read_tensors(self._begun(step)))
+        return number * work.fit_rows + rows
+
+    def _solved(self, step: int) -> bool:
+        return directions_path(self.folder, step).exists() and self._begun(step).exists()
+
+    def _begun(self, step: int) -> Path:
+        """Where the state of a step's unfinished fits is kept, and then the value of its probe."""
+        return self.folder / f"begun-{step}.safetensors"
 
 
 def _split(items: np.ndarray, size: int) -> list[np.ndarray]:

@@ -1,33 +1,32 @@
 """What an attribution keeps while it is made, and how its results are put together from that.
 
-Scores of rows come in parts of any size, each with the numbers of its rows; the scores of the reliability sample
-are one file a step.
+Scores of rows come in parts of any size, each with the numbers of its rows. Those of the reliability sample hold a
+column more for every set of directions and head: `first_half/L1H3`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from mda.errors import UserError
 from mda.evidence.reliability import spearman
 from mda.store.tables import read_parquet, write_parquet
-from mda.store.tensors import read_tensors, write_tensors
 from mda.studies.attributions import MAIN
 from mda.studies.study import Study
 from mda.workflows.attribution_task import AttributionTask
 
 SETS = (MAIN, "first_half", "second_half", "other_labels")  # of directions
+EXACT = "exact"  # the scores in fp32 of an attribution in bfloat16
 
 
 def write_part(folder: Path, step: int, frame: pd.DataFrame) -> None:
-    """Keep the scores of some rows: columns row and the heads', at the first step also those of `about_rows`."""
+    """Keep the scores of some rows: columns row and the heads', at the first step those of `about_rows`, and of
+    rows of the reliability sample those of the other sets."""
     write_parquet(frame, folder / f"part-{step}-rows-{frame['row'].iloc[0]}-{frame['row'].iloc[-1]}.parquet")
 
 
@@ -71,49 +70,28 @@ def joined(task: AttributionTask, folder: Path) -> pd.DataFrame:
     return frame
 
 
-def write_checks(folder: Path, step: int, scores: Mapping[str, np.ndarray], probe_value: float) -> None:
-    """Keep the scores of the reliability sample at a step, `scores` [sets, heads, n] and where asked `bfloat16`
-    [1, heads, n], with the value of the probe."""
-    tensors = {name: torch.from_numpy(found) for name, found in scores.items()}
-    value = torch.tensor(probe_value, dtype=torch.float64)
-    write_tensors(folder / f"check-{step}.safetensors", {**tensors, "probe_value": value})
-
-
-def probe_value(folder: Path, step: int) -> float:
-    """The value of the probe at a step."""
-    return float(_checks(folder, step)["probe_value"])
-
-
 def reliability(task: AttributionTask, folder: Path) -> dict[str, Any]:
     """Spearman between the two halves of the probe and between two label seeds of the fit, on a sample of rows; of
     an attribution in bfloat16 also between its scores and those in fp32.
 
     `by_head` has the same for every column where there are several.
     """
-    sums = reduce(
-        lambda one, other: {name: one[name] + other[name] for name in one},
-        [_checks(folder, step) for step in task.steps],
-    )
-    sets = dict(zip(SETS, sums["scores"].numpy(), strict=True))
+    steps = [_whole(folder, step, task.rows) for step in task.steps]
+    sums = reduce(pd.DataFrame.add, [one[np.isin(task.rows, task.checked_rows)] for one in steps])
+    heads = [str(head) for head in task.question.through]
+    exact = f"{EXACT}/" if task.bfloat16 else ""
+    pairs = {"probe_halves": ("first_half/", "second_half/"), "label_seeds": (exact, "other_labels/")}
     if task.bfloat16:
-        sets["bfloat16"] = sums["bfloat16"][0].numpy()
-    pairs = {"probe_halves": ("first_half", "second_half"), "label_seeds": (MAIN, "other_labels")}
-    if task.bfloat16:
-        pairs["bfloat16"] = (MAIN, "bfloat16")
+        pairs["bfloat16"] = ("", exact)
 
-    def agreement(column: slice | int) -> dict[str, float]:
+    def agreement(columns: list[str]) -> dict[str, float]:
         def values(name: str) -> np.ndarray:
-            return np.atleast_2d(sets[name][column]).sum(0)
+            return sums[[name + column for column in columns]].sum(axis=1).to_numpy()
 
         return {key: spearman(values(one), values(other)) for key, (one, other) in pairs.items()}
 
-    heads = task.question.through
-    by_head = {str(head): agreement(number) for number, head in enumerate(heads)} if len(heads) > 1 else {}
-    return {**agreement(slice(None)), "rows": len(task.checked_rows), "by_head": by_head}
-
-
-def _checks(folder: Path, step: int) -> dict[str, torch.Tensor]:
-    return read_tensors(folder / f"check-{step}.safetensors")
+    by_head = {head: agreement([head]) for head in heads} if len(heads) > 1 else {}
+    return {**agreement(heads), "rows": len(sums), "by_head": by_head}
 
 
 def _parts(folder: Path, step: int) -> list[Path]:

@@ -66,6 +66,8 @@ class AttributionTask:
         find_curvature(self.request.curvature)
         for step in self.steps:
             self.study.check_step(step)
+            if (reason := self.study.source.absent(step)) is not None:
+                raise UserError(reason)
         self.question.carriers()
 
     @cached_property

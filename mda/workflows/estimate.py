@@ -125,20 +125,21 @@ def _fit(
     tokens: np.ndarray,
     least: float,
 ) -> float:
-    """Seconds of a row in one pass of a fit, mean over the passes; what ends a pass is spread over its rows."""
-    curvature, found, rest = find_curvature(task.question.curvature)(blocks), 0.0, 0.0
+    """Seconds of a row in a pass of both fits, mean over the passes; what ends a pass is spread over its rows."""
+    fits, found, rest = [find_curvature(task.question.curvature)(blocks) for _ in range(2)], 0.0, 0.0
     with Capture(model, blocks) as capture:
-        for number in range(curvature.passes):
+        for number in range(fits[0].passes):
 
             def run(number: int = number) -> None:
-                observe_rows(capture, curvature, number, rows, tokens, task.question.seed)
+                observe_rows(capture, fits, [0, 1], number, rows, tokens)
 
             found += _seconds(run, model, least)
             begun = time.perf_counter()
-            curvature.end_pass(number)
+            for fit in fits:
+                fit.end_pass(number)
             _wait(model)
             rest += time.perf_counter() - begun
-    passes = max(1, curvature.passes)
+    passes = max(1, fits[0].passes)
     return found / len(rows) / passes + rest / task.work.fit_rows / passes
 
 

@@ -24,7 +24,8 @@ _MULTIPLY = {"cpu": 1024, "mps": 4096, "cuda": 8192}  # side of a matrix whose s
 
 class Rates(BaseModel):
     """Seconds that the parts of an attribution take on this machine: loading a checkpoint, the gradient of the
-    probe, a row in one pass of a fit, a row along all sets of directions, a row along the one that scores."""
+    probe, a row in one pass of the fits, a row along all sets of directions in fp32, a row along the one that
+    scores."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,12 +38,13 @@ class Rates(BaseModel):
 
 @dataclass(frozen=True)
 class Work:
-    """How often the parts of an attribution are done. `compared`: rows scored in both number formats."""
+    """How often the parts of an attribution are done. Of the rows, `checked` are scored along all sets of
+    directions; `compared` of these once more, in the other number format."""
 
     steps: int
     rows: int
     fit_rows: int
-    passes: int  # of one fit; there are two, the second for reliability alone
+    passes: int  # of the two fits, which go together
     checked: int
     compared: int
 
@@ -55,15 +57,16 @@ class Work:
     @property
     def rows_passed(self) -> int:
         """Rows that pass through a model, one counted as often as it does."""
-        return self.steps * (2 * self.passes * self.fit_rows + self.checked + self.compared + self.rows)
+        return self.steps * (self.passes * self.fit_rows + self.compared + self.rows)
 
     def seconds(self, rates: Rates) -> dict[str, float]:
-        """Seconds by part: checkpoints, probe, curvature, reliability and scores."""
+        """Seconds by part: checkpoints, probe, curvature, scores, and what reliability takes on top of these."""
+        alone = self.checked - self.compared
         return {
             "checkpoints": self.steps * rates.load,
             "probe": self.steps * rates.probe,
-            "curvature": self.steps * 2 * self.passes * self.fit_rows * rates.fit_row,
-            "reliability": self.steps * (self.checked * rates.check_row + self.compared * rates.score_row),
+            "curvature": self.steps * self.passes * self.fit_rows * rates.fit_row,
+            "reliability": self.steps * max(0.0, self.checked * rates.check_row - alone * rates.score_row),
             "scores": self.steps * self.rows * rates.score_row,
         }
 

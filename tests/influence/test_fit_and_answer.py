@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -15,9 +16,9 @@ from mda.curvature.registry import CURVATURES
 from mda.heads.blocks import Block, block_weight, blocks_of
 from mda.heads.geometry import Geometry, Head
 from mda.heads.sequences import RepeatedBatch, repeated_batches
-from mda.influence.attribute import Question, answer, fit_sample
+from mda.influence.attribute import Answer, Question, State, answer, done_of, fit_sample
 from mda.influence.capture import Capture, block_gradient, row_gradients
-from mda.influence.directions import RowChunks, fit_curvature
+from mda.influence.directions import Directions, RowChunks, fit_curvature, fit_together
 from mda.influence.next_token import loss_gradient
 
 HEADS = (Head(0, 1), Head(1, 0))
@@ -172,3 +173,41 @@ def test_the_fit_sample_is_a_seeded_subset() -> None:
     assert np.array_equal(sample, fit_sample(rows, 50, seed=0))
     assert not np.array_equal(sample, fit_sample(rows, 50, seed=1))
     assert np.array_equal(fit_sample(rows, 1000, seed=0), rows)
+
+
+@pytest.mark.parametrize("name", ["ekfac", "kfac", "diagonal", "exact", "identity"])
+def test_an_answer_is_taken_up_from_any_state(tiny: GPTNeoXForCausalLM, tiny_rows: np.ndarray, name: str) -> None:
+    """Every state that was offered leads to the very same answer, whatever of the fit was still to be done."""
+    question = Question("prefix_matching", HEADS, tuple(Geometry.of(tiny.config).all_heads()), "qkvo", name, 0)
+    states: list[State] = []
+
+    def again(begun: State | None, seen: list[int]) -> Answer:
+        return answer(
+            tiny, question, probe_sequences(), chunks(tiny_rows, 10), seen.append, begun=begun,
+            keep=lambda state: states.append(copy.deepcopy(dict(state()))) if begun is None else None,
+        )  # fmt: skip
+
+    whole = again(None, [])
+    assert len(states) == 1 + 3 * CURVATURES[name].passes
+    for state in states:
+        number, rows = done_of(state)
+        seen: list[int] = []
+        found = again(state, seen)
+        assert sum(seen) == CURVATURES[name].passes * 24 - number * 24 - rows
+        assert found.probe_value == whole.probe_value
+        for one, other in zip(every_set(found), every_set(whole), strict=True):
+            assert all(torch.equal(one[block], other[block]) for block in other)
+
+
+def every_set(found: Answer) -> list[Directions]:
+    return [found.main, *found.probe_halves, found.other_labels]
+
+
+def test_two_fits_at_once_are_the_two_by_themselves(tiny: GPTNeoXForCausalLM, tiny_rows: np.ndarray) -> None:
+    together = [CURVATURES["ekfac"](BLOCKS) for _ in range(2)]
+    fit_together(tiny, together, [0, 5], chunks(tiny_rows, 10))
+    for seed, both in zip([0, 5], together, strict=True):
+        expected = solutions(tiny, fitted(tiny, "ekfac", chunks(tiny_rows, 10), seed))
+        found = solutions(tiny, both)
+        for block in BLOCKS:
+            torch.testing.assert_close(found[block], expected[block], rtol=1e-5, atol=1e-6)

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from transformers import GPTNeoXForCausalLM
 
 from mda.heads import model_scores
-from mda.influence.next_token import loss_gradient, row_uniforms
+from mda.influence.next_token import drawn_gradients, loss_gradient, row_uniforms
 
 VOCAB, D = 13, 16
 
@@ -39,21 +39,18 @@ def test_gradient_equals_autograd_of_cross_entropy(tiny: GPTNeoXForCausalLM, chu
 
 
 def labels_of(model: GPTNeoXForCausalLM, hidden: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
-    """The labels drawn at these uniforms, recognised by their loss (no two tokens have the same one)."""
-    losses, _ = loss_gradient(model, hidden, uniforms=uniforms)
-    every = -model.get_output_embeddings()(hidden).log_softmax(-1)
-    distance, label = (every - losses[..., None]).abs().min(-1)
-    assert distance.max() < 1e-5
-    return label
+    """The labels drawn at these uniforms."""
+    return drawn_gradients(model, hidden, [uniforms])[0][0]
 
 
-def test_gradient_of_drawn_labels_is_that_of_given_labels(tiny: GPTNeoXForCausalLM, chunk: int) -> None:
-    hidden, uniforms = hidden_states(3, 10), row_uniforms(0, np.arange(3), 10, 0)
-    labels = labels_of(tiny, hidden, uniforms)
-    assert len(labels.unique()) > 3
-    drawn, given_ = loss_gradient(tiny, hidden, uniforms=uniforms), loss_gradient(tiny, hidden, targets=labels)
-    for one, other in zip(drawn, given_, strict=True):
-        torch.testing.assert_close(one, other)
+def test_gradients_of_drawn_labels_are_those_of_given_labels(tiny: GPTNeoXForCausalLM, chunk: int) -> None:
+    hidden, draws = hidden_states(3, 10), [row_uniforms(seed, np.arange(3), 10, 0) for seed in (0, 1)]
+    labels, gradients = drawn_gradients(tiny, hidden, draws)
+    assert not torch.equal(*labels)
+    for drawn, gradient, uniforms in zip(labels, gradients, draws, strict=True):
+        assert len(drawn.unique()) > 3
+        torch.testing.assert_close(gradient, loss_gradient(tiny, hidden, drawn)[1], rtol=1e-4, atol=1e-6)
+        assert torch.equal(labels_of(tiny, hidden, uniforms), drawn)  # whatever else is drawn with them
 
 
 def test_labels_follow_the_models_distribution(tiny: GPTNeoXForCausalLM) -> None:
@@ -73,8 +70,8 @@ def test_labels_follow_the_models_distribution(tiny: GPTNeoXForCausalLM) -> None
 def test_the_ends_of_the_unit_interval_give_tokens(tiny: GPTNeoXForCausalLM) -> None:
     hidden = 30 * hidden_states(1, 50)  # peaked: most tokens have probability 0 in fp32
     for end in (0.0, 1 - 2**-24):
-        losses, gradient = loss_gradient(tiny, hidden, uniforms=torch.full((1, 50), end))
-        assert losses.isfinite().all()
+        (labels,), (gradient,) = drawn_gradients(tiny, hidden, [torch.full((1, 50), end)])
+        assert ((labels >= 0) & (labels < VOCAB)).all()
         assert gradient.isfinite().all()
 
 

@@ -25,9 +25,14 @@ REQUEST = AttributeRequest(
 BATCH = 8
 
 
+CHECKED = 3 * BATCH
+
+
 @pytest.fixture(autouse=True)
 def batches(monkeypatch):
     monkeypatch.setattr("mda.influence.at_once.MOST", BATCH)
+    for module in ("attribution_task", "pace"):
+        monkeypatch.setattr(f"mda.workflows.{module}.RELIABILITY_ROWS", CHECKED)
 
 
 _uninterrupted: list[pd.DataFrame] = []
@@ -67,19 +72,24 @@ def test_the_size_of_shards_changes_no_bit(whole, monkeypatch, rows):
     pd.testing.assert_frame_equal(again(Progress()), whole, check_exact=True)
 
 
-ONE_STEP = (
-    4 * 16 + 70
-)  # rows that pass before the first is scored: two fits of two passes, and the reliability sample
+ONE_FIT = 2 * 16  # rows that pass before the first is scored: two passes of both fits together
+ALL = 2 * (ONE_FIT + 70)
+
+
+def kept_rows(study):
+    (folder,) = (study.folder.parent / "attributions").glob("*.partial")
+    return sum(len(pd.read_parquet(path)) for path in folder.glob("part-*"))
 
 
 @pytest.mark.parametrize(
     ("stop_at", "kept"),
     [
-        (ONE_STEP + BATCH, 0),  # in the middle of the first shard
-        (ONE_STEP + 3 * BATCH, 2 * BATCH),
-        (ONE_STEP + 69, 64),
-        (ONE_STEP + 70, 70),
-        (2 * ONE_STEP + 70 + 5 * BATCH, 70 + 4 * BATCH),
+        (ONE_FIT + BATCH, 0),  # in the middle of the first shard
+        (ONE_FIT + 2 * BATCH, 2 * BATCH),
+        (ONE_FIT + CHECKED + BATCH, CHECKED),  # the reliability sample and a half of the next shard
+        (ONE_FIT + 69, CHECKED + 4 * BATCH),
+        (ONE_FIT + 70, 70),
+        (2 * ONE_FIT + 70 + 5 * BATCH, 70 + CHECKED + 2 * BATCH),
     ],
 )
 @pytest.mark.parametrize("then", [1, 3 * BATCH])
@@ -87,20 +97,41 @@ def test_stopped_in_the_middle_of_a_shard_and_resumed_with_others(whole, study, 
     monkeypatch.setattr(work, "SHARD_ROWS", 2 * BATCH)
     with pytest.raises(Cancelled):
         attribute(REQUEST, Counts(stop_at))
-    (folder,) = (study.folder.parent / "attributions").glob("*.partial")
-    assert sum(len(pd.read_parquet(path)) for path in folder.glob("part-*")) == kept
+    assert kept_rows(study) == kept
     monkeypatch.setattr(work, "SHARD_ROWS", then)
     resumed = Counts()
     pd.testing.assert_frame_equal(again(resumed), whole, check_exact=True)
-    solved = 1 if stop_at <= 2 * ONE_STEP else 2
-    assert resumed.rows == 2 * (ONE_STEP + 70) - solved * ONE_STEP - kept
+    solved = 1 if stop_at <= ONE_FIT + 70 else 2
+    assert resumed.rows == ALL - solved * ONE_FIT - kept
+    assert resumed.done == resumed.total == ALL
+
+
+@pytest.mark.parametrize("stop_at", [0, BATCH, 3 * BATCH, ONE_FIT, ONE_FIT + 70 + 2 * BATCH])
+@pytest.mark.parametrize("format", ["float32", "bfloat16"])
+def test_stopped_in_the_middle_of_a_fit(whole, study, monkeypatch, stop_at, format):
+    """Every batch of the fit is kept here, as every minute's are where rows are slow."""
+    request = REQUEST.model_copy(update={"dtype": format})
+    expected = whole if format == "float32" else find_attribution(attribute(request, Progress())["id"]).scores()
+    if format == "bfloat16":
+        shutil.rmtree(study.folder.parent / "attributions")
+        stop_at += CHECKED * (stop_at > ONE_FIT)  # rows that pass in both formats
+    monkeypatch.setattr(work, "SHARD_SECONDS", 0.0)
+    with pytest.raises(Cancelled):
+        attribute(request, Counts(stop_at))
+    resumed = Counts()
+    found = find_attribution(attribute(request, resumed)["id"])
+    pd.testing.assert_frame_equal(found.scores(), expected, check_exact=True)
+    assert resumed.rows == ALL + 2 * CHECKED * (format == "bfloat16") - stop_at
     assert resumed.done == resumed.total
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "directions-step10.safetensors", "directions-step20.safetensors", "manifest.json", "scores.parquet",
+    ]  # fmt: skip
 
 
 def test_parts_of_an_earlier_version_are_not_taken_for_these(whole, study, monkeypatch):
     """Their names told which rows they began and ended with, and nothing those between."""
     with pytest.raises(Cancelled):
-        attribute(REQUEST, Counts(ONE_STEP + BATCH))
+        attribute(REQUEST, Counts(ONE_FIT + BATCH))
     (folder,) = (study.folder.parent / "attributions").glob("*.partial")
     first, last = whole["row"].iloc[[0, -1]]
     pd.DataFrame({"L1H1": np.zeros(70)}).to_parquet(folder / f"part-10-{first}-{last}.parquet")
@@ -126,7 +157,7 @@ def test_a_shard_is_about_a_minutes_rows(study, monkeypatch):
     monkeypatch.setattr(work, "estimated", slow)
     with pytest.raises(TypeError):  # there is nothing to join
         attribute(REQUEST, Progress())
-    assert sizes == [24, 24, 22] * 2  # 60 s of 2.5 s a row, in whole batches of 8
+    assert sizes == [24, 24, 22] * 2  # 60 s of 2.5 s a row, in whole batches of 8; first the reliability sample
 
 
 def test_pieces_come_in_order_and_one_ahead():

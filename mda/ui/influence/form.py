@@ -190,7 +190,7 @@ def _launch(study: Study, asked: dict[str, Any]) -> bool:
     past = attributions(study.name)
     seconds = expected_seconds(past, rows, len(steps), asked["curvature"])
     size = study.facts.batch_size
-    by = f"the newest of the {len(past)}" if len(past) > 1 else "the 1"
+    by = "those" if len(past) > 1 else "the 1"
     takes = (
         "How long it takes is not known yet: this study has no attribution to go by."
         if seconds is None
