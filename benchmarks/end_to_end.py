@@ -22,6 +22,7 @@ import pandas as pd
 
 from benchmarks.pythia_shape import shape_of_14m
 from mda.checkpoints.folder import save_checkpoint
+from mda.studies.attributions import find_attribution
 from mda.training.recipe import new_model
 
 STUDY = "pythia-14m-shaped"
@@ -95,6 +96,9 @@ def main() -> None:
             "--rows",
             f"0:{asked.rows}",
         )
+        made = find_attribution(told["id"]).manifest
+        truth = f"{made.result['estimated_seconds']:.0f} s for {made.seconds:.0f} s"
+        print(f"  the estimate it made first, once its checkpoint was loaded: {truth}", flush=True)
         mda("top", "top", told["id"], "-n", "10")
         page = [f"study={STUDY}", "head=L2H1", "step=4", f"attribution={told['id']}", "row=3"]
         stage("row page", ["-c", ROW_PAGE, str(Path("pages/4_Row.py").resolve()), *page])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ KIND = "study"
 ROWS = "rows.safetensors"
 TOKENIZER = "tokenizer"
 OWN_CHECKPOINTS = "checkpoints"
+BUILT_HERE = ("demo", "local-text")  # commands that train a study of their own, and its origin
 WEIGHTS_FOLDER = "weights"  # beside the study's artefact: what was brought from the hub, and may go again
 
 
@@ -95,8 +97,7 @@ class Study:
         folder = study_folder(name) / "study"
         if not folder.is_dir():
             known = ", ".join(list_studies()) or "none yet"
-            remedy = "make it with `mda demo`" if name == "demo" else "add it with `mda study add`"
-            raise UserError(f"There is no study '{name}' (there is: {known}); {remedy}.")
+            raise UserError(f"There is no study '{name}' (there is: {known}); {_how_to_get(name)}.")
         manifest = open_artefact(folder, KIND)
         return Study(name, StudyFacts.model_validate(manifest.result), manifest, folder)
 
@@ -237,3 +238,11 @@ def list_studies() -> list[str]:
     """Names of the studies in the cache, sorted."""
     root = cache_root()
     return sorted(p.parents[1].name for p in root.glob("*/study/manifest.json")) if root.is_dir() else []
+
+
+def _how_to_get(name: str) -> str:
+    built = re.fullmatch(rf"({'|'.join(BUILT_HERE)})(?:-seed(\d+))?", name)
+    if built is None:
+        return "add it with `mda study add`"
+    command, seed = built.groups()
+    return f"make it with `mda {command}{f' --seed {seed}' if seed else ''}`"

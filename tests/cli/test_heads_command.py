@@ -86,7 +86,8 @@ def test_an_empty_cache(tmp_path, monkeypatch, mda):
     assert mda("jobs", "list", "--json").json == {"jobs": []}
     assert "mda demo" in mda("study", "list").out
     assert "No jobs" in mda("jobs", "list").out
-    assert "make it with `mda demo`" in mda("study", "show", "demo").refusal
+    for name, command in (("demo", "demo"), ("local-text-seed2", "local-text --seed 2"), ("x", "study add")):
+        assert f"it with `mda {command}`" in mda("study", "show", name).refusal
     assert not (tmp_path / "none").exists()  # looking makes nothing
 
 

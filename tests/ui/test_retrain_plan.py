@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -163,7 +164,14 @@ def test_pace_tells_steps_from_looks_where_it_can() -> None:
 
 def test_durations_are_rounded_to_what_they_deserve(demo: Study) -> None:
     assert [duration(seconds) for seconds in (0.2, 40, 720, 5500)] == ["1 s", "40 s", "12 min", "1.5 h"]
-    assert building_pace(demo) is None  # added, not built
+
+
+@pytest.mark.parametrize("origin", ["demo", "local-text", "folder"])
+def test_building_a_study_tells_the_pace_of_its_steps(demo: Study, origin: str) -> None:
+    spec = {**demo.manifest.spec, "origin": origin}
+    built = replace(demo, manifest=demo.manifest.model_copy(update={"spec": spec, "seconds": 120.0}))
+    steps = demo.facts.trained // demo.facts.batch_size
+    assert building_pace(built) == (None if origin == "folder" else Pace(120.0 / steps, 0.0, 0))
 
 
 def test_missing_baselines_are_asked_for_once() -> None:

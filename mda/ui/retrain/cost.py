@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from mda.studies.retrains import Retrain
-from mda.studies.study import Study
+from mda.studies.study import BUILT_HERE, Study
 from mda.workflows.retrain_task import RetrainRequest
 
 
@@ -58,9 +58,9 @@ def measured_pace(found: Sequence[Retrain]) -> Pace | None:
 
 
 def building_pace(study: Study) -> Pace | None:
-    """The pace of building the demo, before there is any arm; None for a study that was trained elsewhere."""
-    steps = study.manifest.spec.get("steps")
-    if study.manifest.spec.get("origin") != "demo" or not isinstance(steps, int) or steps < 1:
+    """The pace of building a study, before there is any arm; None for one that was not trained by this program."""
+    steps = study.facts.trained // study.facts.batch_size
+    if study.manifest.spec.get("origin") not in BUILT_HERE or not steps:
         return None
     return Pace(study.manifest.seconds / steps, 0.0, 0)
 
