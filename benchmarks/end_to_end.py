@@ -30,9 +30,9 @@ RUN = "import sys; from mda.cli.main import run; sys.exit(run(sys.argv[1:]))"
 ROW_PAGE = """
 import sys
 from streamlit.testing.v1 import AppTest
-at = AppTest.from_file(sys.argv[1], default_timeout=600)
+at = AppTest.from_file(sys.argv[1], default_timeout=600).run()
 at.query_params.update(dict(part.split("=", 1) for part in sys.argv[2:]))
-at.run()
+at.switch_page("pages/4_Row.py").run()
 assert not at.exception and not at.error, (at.exception, at.error)
 """
 
@@ -101,7 +101,7 @@ def main() -> None:
         print(f"  the estimate it made first, once its checkpoint was loaded: {truth}", flush=True)
         mda("top", "top", told["id"], "-n", "10")
         page = [f"study={STUDY}", "head=L2H1", "step=4", f"attribution={told['id']}", "row=3"]
-        stage("row page", ["-c", ROW_PAGE, str(Path("pages/4_Row.py").resolve()), *page])
+        stage("first page, then the row's", ["-c", ROW_PAGE, str(Path("app.py").resolve()), *page])
         window = ["--from", "0", "--to", "4", "--rows-per-step", "4", "--every", "2"]
         mda("retrain of 4 steps, baseline", "retrain", STUDY, *window, "--action", "baseline")
         removed = ["--action", "remove", "--select", "random", "--fraction", "0.25"]

@@ -60,7 +60,7 @@ def heads(
     request = checked(HeadsRequest, {"study": study, "steps": chosen, "preset": preset})
     if first := downloads_first(request):
         print(first, file=sys.stderr, flush=True)
-    _run("heads", request, study, as_json, "Head scores: {head_scores}{skips}")
+    _run("heads", request, study, as_json, "Head scores: {head_scores}{skips}{notes}")
 
 
 def attribute(

@@ -151,7 +151,23 @@ def score_heads(request: HeadsRequest, progress: Progress) -> dict[str, Any]:
         "model_scores": str(folder / MODEL_TABLE),
         "steps": [int(step) for step in models["step"]],
         "skipped": skipped,
+        "caveats": scores_caveats(models),
     }
+
+
+def scores_caveats(models: pd.DataFrame) -> list[str]:
+    """What to know of a table of model scores: where neighbours have the same scores to the last bit.
+
+    Then they hold the same weights, one of them under a wrong name, and a birth between them is not to be read.
+    """
+    numbers = models.sort_values("step")
+    same = numbers[list(MODEL_SCORES)].eq(numbers[list(MODEL_SCORES)].shift()).all(axis=1)
+    runs = [run["step"] for _, run in numbers.groupby((~same).cumsum()) if len(run) > 1]
+    return [
+        f"Steps {steps.iloc[0]:,} to {steps.iloc[-1]:,} have the very same scores at their {len(steps)} "
+        "checkpoints, which so hold the same weights: what changed between these steps cannot be told."
+        for steps in runs
+    ]
 
 
 def downloads_first(request: HeadsRequest) -> str | None:

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from mda.heads.geometry import Head
+from mda.heads.model_scores import MODEL_SCORES
 from mda.heads.scores import HEAD_SCORES
 from mda.store.tables import read_parquet, write_parquet
 from mda.ui.heads.formulas import FORMULAS
 from mda.ui.heads.tables import birth_table, chosen_head, nearest_scored, scores_of
 from mda.ui.words.plain import BORN_AS
+from mda.workflows.head_scores import scores_caveats
 from pages import go, words
 
 PAGE = "pages/1_Heads.py"
@@ -47,6 +49,34 @@ def test_a_step_without_scores_shows_the_nearest_that_has(cache: Path) -> None:
     assert not at.exception
     assert "2 of 3 checkpoints have head scores" in words(at)
     assert "Step 20 has no head scores; shown is step 10" in words(at)
+
+
+def test_checkpoints_with_the_same_weights_are_told(cache: Path) -> None:
+    at = go(PAGE)
+    assert "same weights" not in words(at)
+    path = cache / "demo" / "heads" / "model_scores.parquet"
+    table = read_parquet(path)
+    scores = list(MODEL_SCORES)
+    table.loc[table["step"] == 20, scores] = table.loc[table["step"] == 10, scores].to_numpy()
+    write_parquet(table, path)
+    at = go(PAGE)
+    assert "Steps 10 to 20 have the very same scores at their 2 checkpoints" in words(at)
+
+
+def test_only_neighbours_that_agree_in_every_score_are_the_same() -> None:
+    def table(*losses: float) -> pd.DataFrame:
+        lines = [
+            {"step": 1000 * k, **dict.fromkeys(MODEL_SCORES, loss), "validation_loss": loss + 0.5}
+            for k, loss in enumerate(losses)
+        ]
+        return pd.DataFrame(lines, columns=["step", *MODEL_SCORES])
+
+    assert scores_caveats(table()) == scores_caveats(table(1)) == scores_caveats(table(3, 2, 3)) == []
+    two = scores_caveats(table(4, 4, 4, 3, 2, 2)[::-1])
+    assert [told.split(" have")[0] for told in two] == ["Steps 0 to 2,000", "Steps 4,000 to 5,000"]
+    almost = table(4.0, 4.0)
+    almost.loc[1, "icl"] += 1e-12
+    assert scores_caveats(almost) == []
 
 
 def test_nothing_is_scored_where_nothing_may_be_written(

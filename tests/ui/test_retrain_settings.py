@@ -167,3 +167,21 @@ def test_the_form_begins_with_as_many_rows_as_a_laptop_bears() -> None:
     assert default_rows_per_step(pythia, scored) == 3
     assert default_schedule(pythia, (1024 * 512, 1024 * 600), (), scored).rows_per_step == 3
     assert default_schedule(demo, (0, 3200)).rows_per_step is None
+    assert default_schedule(demo, (0, 3200)).stop == 100
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((1024 * 512, 1024 * 600), (512, 544, 560)),  # the first of its steps
+        ((1024 * 512, 1024 * 520), (512, 520, 536)),  # all of them
+        ((1024 * 700, 1024 * 800), (512, 732, 748)),  # the checkpoint before lies far back
+        ((1024 * 1995, 1024 * 2000), (1000, 2000, 2000)),
+    ],
+)
+def test_the_form_begins_with_few_steps_where_steps_are_large(
+    rows: tuple[int, int], expected: tuple[int, ...]
+) -> None:
+    facts = SimpleNamespace(batch_size=1024, seq_len=2048, rows=1024 * 2000, held_out=(0, 0))
+    schedule = default_schedule(cast(Study, SimpleNamespace(facts=facts, steps=[0, 512, 1000])), rows)
+    assert (schedule.start, schedule.stop, schedule.until) == expected

@@ -19,9 +19,9 @@ from mda.ui.frame.share import chart, offer_table
 from mda.ui.heads.form import missing_scores
 from mda.ui.heads.formulas import FORMULAS, SYMBOLS
 from mda.ui.heads.tables import birth_table, chosen_head, nearest_scored, scores_of
-from mda.ui.words.plain import SCORE_MEANINGS, name_of
+from mda.ui.words.plain import SCORE_MEANINGS, name_of, plain
 from mda.ui.words.story import born_by_score
-from mda.workflows.head_scores import scored_study
+from mda.workflows.head_scores import scored_study, scores_caveats
 
 _GRID_PIXELS = 400  # the squares' size is in pixels, so the grid's is too
 _MOST_BIRTHS = 10  # lines of the table before it scrolls
@@ -40,6 +40,8 @@ def heads_page(view: View) -> None:
     if heads.empty:
         return
     stale_note(scored_study(study.name), study, "The table of head scores")
+    for caveat in scores_caveats(models):
+        st.warning(plain(caveat))
     score = _choose_score(view)
     side_by_side = st.container(horizontal=True, gap="medium")  # one below the other where that is too narrow
     with side_by_side.container(width=_GRID_PIXELS):

@@ -31,6 +31,7 @@ MOST_FRACTIONS = 6
 MOST_PICKED = 10_000
 LONGEST_ROWS = 8000  # letters of picked rows that an address takes
 STEP_TOKENS = 16_384  # of one step, above which the form begins with fewer of its rows: 8 rows of Pythia's 1,024
+FEW_STEPS = 32  # of a window to begin with where even these fewer rows take seconds a step
 _AFTER = 100  # steps to go on after the window at least, so that there is something to see
 
 
@@ -83,8 +84,8 @@ def default_schedule(
     """The schedule for an intervention on rows [start, stop).
 
     That of the first of `earlier` whose window lies inside these rows or around them, because its baselines are
-    there already; else the rows' steps, and half as long again to see what became of it. choice: which rows an
-    attribution scored, where one chooses.
+    there already; else the rows' steps, of which only the first FEW_STEPS where steps are large, and half as long
+    again to see what became of it. choice: which rows an attribution scored, where one chooses.
     """
     size, last = study.facts.batch_size, last_step(study)
     first, stop = rows[0] // size, min(last, -(-rows[1] // size))
@@ -96,12 +97,11 @@ def default_schedule(
             return there
     within = [step for step in start_steps(study) if -(-rows[0] // size) <= step < stop]
     start = within[0] if within else max((s for s in start_steps(study) if s <= first), default=0)
-    stop = max(stop, start + 1)
-    until = min(last, stop + max((stop - start) // 2, _AFTER))
+    large = size * study.facts.seq_len > STEP_TOKENS
+    stop = max(start + 1, min(stop, max(start, first) + FEW_STEPS) if large else stop)
+    until = min(last, stop + (FEW_STEPS // 2 if large else max((stop - start) // 2, _AFTER)))
     used = default_rows_per_step(study, choice)
-    return Schedule(
-        start, stop, until, looks_every(until - start), used if used < study.facts.batch_size else None
-    )
+    return Schedule(start, stop, until, looks_every(until - start), used if used < size else None)
 
 
 def looks_every(steps: int) -> int:
