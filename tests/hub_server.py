@@ -69,7 +69,8 @@ class HubServer:
     """A hub with the repositories that are added to it, at `url`.
 
     `requests` lists (method, path, Range header or None) of all requests so far. `gated` and `private` hold names
-    of repositories that open for `TOKEN` alone. `stop()` is a network that is down, `start()` brings it back.
+    of repositories that open for `TOKEN` alone, and names in `renamed` redirect. `stop()` is a network that is
+    down, `start()` brings it back.
     """
 
     def __init__(self) -> None:
@@ -79,6 +80,7 @@ class HubServer:
         self.tokens: list[tuple[str, str | None]] = []  # (path, Authorization header) of all requests so far
         self.gated: set[str] = set()
         self.private: set[str] = set()
+        self.renamed: dict[str, str] = {}  # a repository's former name -> its name now
         self.blobs: dict[str, bytes] = {}  # sha256 -> content
         self._lock = threading.Lock()
         self._servers: list[_Server] = []
@@ -213,6 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.kind == "404":
                 headers["X-Error-Code"] = "EntryNotFound" if "/resolve/" in path else "RepoNotFound"
             return self._json({"error": f"fault {fault.kind}"}, int(fault.kind), headers)
+        for former, now in hub.renamed.items():
+            if f"/{former}/" in f"{path}/":
+                return self._json({}, 307, {"Location": self.path.replace(former, now)})
         if found := re.fullmatch(r"/api/resolve-cache/(models|datasets)/([^/]+/[^/]+)/([0-9a-f]{40})/(.+)", path):
             return self._resolve(found[1], found[2], found[3], found[4], cached=True)
         if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(.*))?", path):

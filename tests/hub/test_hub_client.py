@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from answering import answering
@@ -13,6 +14,7 @@ from hub_server import OTHER_SHA, TOKEN, HubServer
 
 from mda.hub import client, requests
 from mda.hub.client import Changed, HubError, NotThere, Offline
+from mda.hub.ranges import read_range
 
 REPO = "EleutherAI/pythia-14m"
 FILES = {"config.json": b"{}", "model.safetensors": bytes(range(256)) * 20, "sub/notes.txt": b"hello"}
@@ -38,6 +40,17 @@ def test_data_sets_are_other_repositories_than_models(hub: HubServer, shas: dict
     sha = hub.add_repo("dataset", REPO, {"main": {"x.bin": b"data"}})["main"]
     assert client.commit(REPO, "dataset") == sha != shas["main"]
     assert list(client.files(REPO, "dataset", sha)) == ["x.bin"]
+
+
+def test_a_repository_under_its_former_name(hub: HubServer, shas: dict[str, str], tmp_path: Path) -> None:
+    former, sha = "EleutherAI/pythia-19m", shas["main"]
+    hub.renamed[former] = REPO
+    assert client.revisions(former) == shas
+    assert client.commit(former, "model") == sha
+    assert set(client.files(former, "model", sha)) == set(FILES)
+    assert read_range(former, "model", sha, "model.safetensors", 5, 9) == FILES["model.safetensors"][5:9]
+    for name, content in FILES.items():
+        assert client.download(former, "model", sha, name, tmp_path).read_bytes() == content
 
 
 def test_a_branch_that_moved(hub: HubServer, shas: dict[str, str]) -> None:

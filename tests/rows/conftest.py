@@ -5,26 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub.constants
 import pytest
 from hub_server import HubServer
+from own_hub import own_hub
 from publishing import REPO, ROW_BYTES, Published, files, tokens
 
 from mda.corpora.preshuffled import rows as rows_module
-from mda.hub import promises, requests
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    for variable in ("HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "MDA_READ_ONLY"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hf-cache"))
-    monkeypatch.setattr(requests, "WAITS_S", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(promises, "_first", {})
     monkeypatch.setenv("MDA_CACHE", str(tmp_path / "cache"))
-    with HubServer() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
+    with own_hub(tmp_path, monkeypatch) as server:
         yield server
 
 

@@ -23,52 +23,39 @@ def line(mean: float, low: float | None = None, high: float | None = None, **mor
     return DelayLine(more.pop("name", "top"), "#D55E00", mean, low, high, runs, **more)
 
 
-def experiment(action: str = "remove", fraction: float | None = 0.1) -> Experiment:
-    run = cast(Retrain, SimpleNamespace(manifest=SimpleNamespace(result={"rows": 12})))
-    return Experiment("k", ("", "", ""), {"action": action, "fraction": fraction}, {"top": [run]})
+def experiment(*selections: str) -> Experiment:
+    spec = {"action": "remove", "fraction": 0.1, "from": 400, "to": 700}
+    arms = {
+        name: [cast(Retrain, SimpleNamespace(manifest=SimpleNamespace(spec={**spec, "select": name})))]
+        for name in selections
+    }
+    return Experiment("k", ("", "", ""), spec, arms)
 
 
-def told(lines: dict[str, DelayLine], one: Experiment | None = None) -> str:
-    return finding(one or experiment(), lines, "L1H0 + L1H2").replace("\\", "")
+def compared(**delays: float) -> pd.DataFrame:
+    """Arms as `evidence.compare.summarise` tells them, with intervals of 3 steps to each side."""
+    lines = [
+        {"arm": arm.replace("_", "."), "head": "L1H0 + L1H2", "score": "prefix_matching", "delay": delay,
+         "delay_low": delay - 3, "delay_high": delay + 3, "change": 0.0, "change_low": 0.0, "change_high": 0.0,
+         "censored": 0, "replicates": 3, "note": ""}
+        for arm, delay in delays.items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines)
 
 
-def test_a_clear_delay_is_told_with_its_controls() -> None:
-    said = told({"top": line(48, 45, 51), "random": line(15, 8, 25), "matched-kind": line(6, 2, 14)})
-    assert said == (
-        "Removing the top 10 % of rows delays the birth of L1H0 + L1H2 by **+48 [+45, +51] steps**; as many "
-        "random rows +15 [+8, +25], as many rows of the same kinds +6 [+2, +14]. Its interval lies clear above "
-        "that of every control."
+def test_an_experiment_is_told_in_the_words_of_the_story() -> None:
+    table = compared(k_bottom=-2, k_random=15, k_top=48, other_random=99)
+    assert finding(experiment("top", "random", "bottom"), table) == (
+        "Removing the top 10 % of rows from steps 400 to 700 delayed the birth of L1H0 and L1H2 by **48 steps** "
+        "(+45 to +51), more than its control: random rows +15."
     )
 
 
-def test_overlap_and_zero_are_told_honestly() -> None:
-    said = told({"top": line(20, 5, 30), "random": line(18, 9, 25)})
-    assert "overlaps that of the random rows: these runs do not tell them apart" in said
-    assert "does not measurably shift the birth" in told({"top": line(2, -4, 9)})
-    assert "no control" in told({"top": line(2, -4, 9)})
-    assert "forward" in told({"top": line(-20, -30, -5)}, experiment("duplicate"))
-    assert told({"top": line(-20, -30, -5), "random": line(1, 0, 2)}).endswith("clear below that of the control.")
-
-
-def test_a_single_run_gets_no_verdict() -> None:
-    said = told({"top": line(48), "random": line(15)})
-    assert "in its only replicate" in said
-    assert "noise" in said
-    assert "clear" not in said
-
-
-def test_bounds_and_undefined_delays_are_told() -> None:
-    assert "≥ +90" in told({"top": line(90, 80, 95, censored=2)})
-    assert "≤ -90" in told({"top": line(-90, censored=1)})
-    said = told({"top": line(float("nan"), note="the head is not born in the baseline (final score 0.02)")})
-    assert "because the head is not born" in said
-    assert told({}) == ""
-
-
-def test_named_rows_are_counted() -> None:
-    assert told({"rows": line(3, -2, 9)}, experiment(fraction=None)).startswith(
-        "Removing the 12 rows picked by hand"
-    )
+def test_without_the_tested_arm_the_next_is_told() -> None:
+    one = experiment("top", "random", "bottom")
+    assert finding(one, compared(k_random=15, k_bottom=-2)).startswith("Removing the bottom 10 % of rows")
+    assert finding(one, compared(k_random=15)).startswith("Removing a random 10 % of rows")
+    assert finding(one, compared(other_top=15)) == ""
 
 
 def test_few_replicates_are_cautioned_about() -> None:

@@ -57,7 +57,7 @@ def _experiment(
         start=int(spec["from"]),
         stop=int(spec["to"]),
         until=int(spec["until"]),
-        change=Change(spec["action"], spec["select"], spec["fraction"], int(spec["from"]), int(spec["to"])),
+        change=Change.of(spec),
         selects={name_of_arm(one): one.manifest.spec["select"] for one in alike},
         runs=runs,
         table=table,

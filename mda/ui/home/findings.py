@@ -84,7 +84,7 @@ def main_change(arms: Sequence[Retrain]) -> Change:
         (one.manifest.spec for one in arms),
         key=lambda spec: (spec["select"] != TOP, spec["action"] != "remove", -(spec["fraction"] or 0)),
     )
-    return Change(spec["action"], spec["select"], spec["fraction"], int(spec["from"]), int(spec["to"]))
+    return Change.of(spec)
 
 
 def compared(arms: Sequence[Retrain], change: Change, score: str) -> pd.DataFrame:

@@ -36,13 +36,14 @@ def delays_area(view: View, chosen: Sequence[Experiment], runs: pd.DataFrame, ta
         return
     sentences = st.container()
     heads = _choose_heads(view, list(dict.fromkeys(mine["head"])))
-    told = {line["arm"]: line for line in mine[mine["head"] == heads].to_dict("records")}
+    mine = mine[mine["head"] == heads]
+    told = {line["arm"]: line for line in mine.to_dict("records")}
     of_runs = runs[(runs["score"] == view.score) & (runs["head"] == heads)]
     lines = {one.key: _lines(one, told, of_runs) for one in chosen}
     named = titles(chosen)
     key = (heads, view.score, *named.items(), of_runs.to_csv())
     with sentences:
-        _say(chosen, named, [finding(one, lines[one.key], heads) for one in chosen])
+        _say(chosen, named, [finding(one, mine) for one in chosen])
     sections = [(named[one.key] if len(chosen) > 1 else "", list(lines[one.key].values())) for one in chosen]
     share.chart(
         drawn(("delays", *key), lambda: delays_figure(sections)),

@@ -26,8 +26,6 @@ PARTS = ("done", "chosen by", "window", "looks", "study", "id")
 """What an experiment is told by: the first always, others where they tell it apart, the last where nothing else
 does."""
 
-CONTROLS = ("random", "matched-kind", "matched-repetition")
-
 
 @dataclass(frozen=True)
 class Experiment:

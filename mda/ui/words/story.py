@@ -156,6 +156,11 @@ class Change:
     first: int
     last: int
 
+    @staticmethod
+    def of(spec: Mapping[str, Any]) -> Change:
+        """What the arm of a retrain's specification changed."""
+        return Change(spec["action"], spec["select"], spec["fraction"], int(spec["from"]), int(spec["to"]))
+
     @property
     def words(self) -> str:
         """`Removing the top 10 % of rows from steps 400 to 700`"""
