@@ -10,8 +10,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 app: .venv/app
 	$(BIN)/mda app
 
+# two processes, because the tests keep torch to one thread; a file stays in one, for what its tests share
 test: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # minutes of compute, and a real browser (Chromium and npm must be installed)
 test-slow: .venv/dev .venv/axe
