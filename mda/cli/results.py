@@ -81,7 +81,8 @@ def compare(
     if table.empty:
         print(f"No head is born in the baselines: no final score reaches {BORN_LEVEL:g}.")
     else:
-        print(table.round(3).to_string(index=False, na_rep="-"))
+        numbers = table.fillna(float("nan")).infer_objects().round(3).replace(-0.0, 0.0)
+        print(numbers.to_string(index=False, na_rep="-"))
     print(*notes, sep="\n", end="\n" * bool(notes))
 
 
