@@ -98,6 +98,8 @@ def test_the_composition_names_repetition_and_the_kinds_that_differ() -> None:
     )
     assert "3.0 times as much code and 0.2 times as much prose" in said
     assert "log" not in said
+    none = composition(made_of(0.7, {"code": (0.3, 0.1), "latex": (0.0, 0.1)}), "top 10 %", ["L1H0"])
+    assert none.endswith("As against all rows, 3.0 times as much code and no latex at all.")
     assert "repeat themselves less" in composition(made_of(0.3, {}), "top 10 %", ["L1H0"])
     assert "no more and no less" in composition(made_of(0.51, {}), "top 10 %", ["L1H0"])
     assert "much as everywhere" in composition(made_of(0.7, {"code": (0.5, 0.5)}), "top 10 %", ["L1H0"])

@@ -20,6 +20,7 @@ from mda.ui.retrain.reads import drawn
 from mda.ui.words.plain import name_of, plain
 
 MOST_SENTENCES = 4
+_HEADS_PIXELS = 135  # three of them
 _ABOUT_DELAY = (
     "The step at which the running mean of three looks first reaches half of the baseline's final score (mean of "
     "its last three looks), arm minus baseline of the same replicate. An arm that never gets there is told as a "
@@ -177,6 +178,7 @@ def _table(view: View, chosen: Sequence[Experiment], table: pd.DataFrame) -> Non
         hide_index=True,
         height=min(420, 38 + 35 * len(shown)),
         column_config={
+            "heads": st.column_config.TextColumn(width=_HEADS_PIXELS),
             "baseline's final": st.column_config.NumberColumn(format="%.2f", help="Mean of the last three looks."),
             "arm's final": st.column_config.NumberColumn(format="%.2f", help="Mean of the last three looks."),
             "arm": st.column_config.TextColumn(width="medium"),

@@ -126,8 +126,11 @@ def _kinds(mine: pd.DataFrame, everything: pd.DataFrame) -> str:
     less = clear[clear["ratio"] <= _CLEARLY_LESS].nsmallest(1, "ratio")
     if more.empty and less.empty:
         return "Their kinds of text are much as everywhere."
-    told = [f"{times(line['ratio'])} as much {plain(line['kind'])}" for line in more.to_dict("records")]
-    told += [f"{times(line['ratio'])} as much {plain(line['kind'])}" for line in less.to_dict("records")]
+    both = pd.concat([more, less])
+    told = [
+        f"{times(ratio)} as much {plain(kind)}" if ratio else f"no {plain(kind)} at all"
+        for kind, ratio in zip(both["kind"], both["ratio"], strict=True)
+    ]
     return f"As against all rows, {listed(told)}."
 
 
