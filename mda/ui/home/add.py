@@ -27,7 +27,7 @@ _SOURCES = {
     "text": "Text of this machine",
     "demo": "The built-in demo",
 }
-_ORDERED, _DATASET = "Its training data, in order", "Another text of the hub"
+_ORDERED, _DATASET = "Its own, in order", "Other text"
 _LONGEST = 200  # letters of a name
 
 
