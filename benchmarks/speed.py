@@ -1,6 +1,6 @@
 """Speed at demo size against the row-at-a-time reference.   python -m benchmarks.speed [--reference-rows 600]
 
-Ours is measured end to end as `mda attribute` does it: probe, two curvature fits (the second for reliability),
+Ours is measured end to end as `mda attribute` does it: probe, two curvature fits at once (one for reliability),
 the reliability sample, scores of all rows, files. The reference is timed for each of its three passes on a
 number of rows and scaled to the whole, its cost being the same for every row; both agree on the scores.
 """
