@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from mda.checkpoints.convert import INDEX, Damaged, convert, shards_of
@@ -19,6 +17,7 @@ from mda.errors import UserError
 from mda.hub import client, names
 from mda.store.atomic import disk_errors, sync_file, sync_folder, write_json
 from mda.store.identity import file_digest
+from mda.store.locks import held
 from mda.store.paths import refuse_if_read_only
 
 ASKED_AT_ONCE = 8  # requests for the sizes of several steps
@@ -86,7 +85,7 @@ class HubCheckpoints:
             with disk_errors():
                 self.kept.root.mkdir(parents=True, exist_ok=True)
             self.kept.hold(step)  # the folder may not have been there before
-            with _alone(self.kept.root / f".step{step}.lock", advance):
+            with held(self.kept.root / f".step{step}.lock", lambda: advance(0)):
                 if not self.here(step):  # another process has just brought it
                     try:
                         self._fetch(step, advance)
@@ -213,20 +212,3 @@ def _check_readable(folder: Path) -> None:
             raise Damaged(f"{path.name} cannot be read: {str(error).splitlines()[0][:120]}") from None
     if (folder / INDEX).exists() and [path.name for path in paths] != shards_of(folder / INDEX):
         raise Damaged(f"{INDEX} names other files than there are")
-
-
-@contextmanager
-def _alone(path: Path, advance: Advance) -> Iterator[None]:
-    """Hold the lock of one step; `advance(0)` while another process does, so that a wait can be ended."""
-    lock = FileLock(path)
-    while True:
-        try:
-            with disk_errors():
-                lock.acquire(timeout=0.5)
-            break
-        except Timeout:
-            advance(0)
-    try:
-        yield
-    finally:
-        lock.release()

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from mda.hub import names
 from mda.hub.cached import from_cache
@@ -19,6 +16,7 @@ from mda.hub.promises import agree, digest_matches, promised
 from mda.hub.refusals import About, Again
 from mda.hub.requests import Facts, insist, request
 from mda.store.atomic import disk_errors, replacing, sync_file, sync_folder
+from mda.store.locks import held
 
 MARGIN_BYTES = 200 * 2**20  # of the disk that a download leaves free
 
@@ -49,26 +47,31 @@ def download(
         return target
     with disk_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.with_name(f".incomplete-{target.name}.lock"), advance):
-        if _taken(target, advance):  # another process has just got it
-            return target
-        if cached := from_cache(repo, kind, sha, name):
-            _check_room(folder, cached.stat().st_size, about)
-            with replacing(target) as beside:
-                shutil.copyfile(cached, beside)
-            advance(target.stat().st_size)
-            return target
-        facts = promised(path, sha, about)
-        fetch = _Fetch(path, sha, about, facts, _partial(target, facts), advance)
-        if facts.size is not None:
-            _check_room(folder, facts.size - fetch.got, about)
-        insist(fetch.attempt)
-        fetch.check()
-        with disk_errors():
-            sync_file(fetch.partial)
-            os.replace(fetch.partial, target)
-            sync_folder(target.parent)
+    lock = target.with_name(f".incomplete-{target.name}.lock")
+    with held(lock, lambda: advance(0)):
+        if not _taken(target, advance):  # another process may just have got it
+            if cached := from_cache(repo, kind, sha, name):
+                _check_room(folder, cached.stat().st_size, about)
+                with replacing(target) as beside:
+                    shutil.copyfile(cached, beside)
+                advance(target.stat().st_size)
+            else:
+                _fetch(path, sha, about, target, advance)
+        lock.unlink(missing_ok=True)  # the file is in its place: whoever waits, or comes later, finds it there
     return target
+
+
+def _fetch(path: str, sha: str, about: About, target: Path, advance: Callable[[int], None]) -> None:
+    facts = promised(path, sha, about)
+    fetch = _Fetch(path, sha, about, facts, _partial(target, facts), advance)
+    if facts.size is not None:
+        _check_room(target.parent, facts.size - fetch.got, about)
+    insist(fetch.attempt)
+    fetch.check()
+    with disk_errors():
+        sync_file(fetch.partial)
+        os.replace(fetch.partial, target)
+        sync_folder(target.parent)
 
 
 @dataclass
@@ -180,21 +183,3 @@ def _check_room(folder: Path, size: int, about: About) -> None:
             f"The disk of {folder} is nearly full: {about} needs {size / 1e9:.2f} GB, "
             f"{MARGIN_BYTES / 1e9:.2f} GB are kept free, and {free / 1e9:.2f} GB are left: free some space first."
         )
-
-
-@contextmanager
-def _alone(path: Path, advance: Callable[[int], None]) -> Iterator[None]:
-    """Hold the lock of one file's download; `advance(0)` while another holds it, so that a wait can be ended."""
-    lock = FileLock(path)
-    while True:
-        try:
-            with disk_errors():
-                lock.acquire(timeout=0.5)
-            break
-        except Timeout:
-            advance(0)
-    try:
-        yield
-        path.unlink(missing_ok=True)  # the file is in its place: whoever waits, or comes later, finds it there
-    finally:
-        lock.release()
