@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -61,3 +62,21 @@ def test_a_network_that_fails_in_the_middle_and_comes_back(
     assert told["rows"] == 40
     found = find_attribution(told["id"])
     assert found.token_influence(39).sum() == pytest.approx(found.scores()["score"][39], rel=1e-3)
+
+
+def test_what_was_scored_is_told_and_exported_without_a_network(
+    study: Study, hub, mda: Callable, tmp_path: Path
+) -> None:
+    told = mda(*ASKED, "--step", 2, "--through", "all", "--sample", 40, "--json").json
+    assert mda("heads", "pythia-14m", "--steps", "1,2").code == 0
+    hub.server.stop()
+    for end in ([], ["--bottom"]):
+        best = mda("top", told["id"], "-n", 3, *end, "--json").json
+        assert [line["step"] for line in best["rows"]] == [line["row"] // 1024 for line in best["rows"]]
+        assert all(line["text"] for line in best["rows"])
+    assert "row " in mda("top", told["id"], "-n", 3).out
+    page = tmp_path / "finding.html"
+    assert mda("export", "pythia-14m", "-o", page).code == 0
+    assert "mda study add" in page.read_text()
+    assert told["id"] in page.read_text()
+    assert mda("jobs", "list").code == mda("study", "show", "pythia-14m").code == 0
