@@ -31,7 +31,7 @@ MOST_FRACTIONS = 6
 MOST_PICKED = 10_000
 LONGEST_ROWS = 8000  # letters of picked rows that an address takes
 STEP_TOKENS = 16_384  # of one step, above which the form begins with fewer of its rows: 8 rows of Pythia's 1,024
-FEW_STEPS = 64  # of a window to begin with where even these fewer rows take seconds a step; docs/retrains.md
+FEW_STEPS = 64  # of a window to begin with where steps are large; the first dozens tell little: docs/retrains.md
 _AFTER = 100  # steps to go on after the window at least, so that there is something to see
 
 
