@@ -95,6 +95,15 @@ def test_cancel_asked_before_and_during_the_work():
     assert job.state == "cancelled"
 
 
+@pytest.fixture
+def interruptible():
+    """As in a terminal: a shell lets what it starts in the background ignore the key that interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("asked", [False, True])
 def test_signals_interrupt_unless_a_cancel_was_asked_for(number, asked):
